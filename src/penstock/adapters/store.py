@@ -1,0 +1,190 @@
+"""The store: content-addressed files, written to a temporary name, flushed, renamed.
+
+A file's key is made from the SHA-256 of its content, so a key never changes its meaning and
+two equal files are one. Parquet is written with fixed settings: equal tables, equal bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock import fingerprint
+from penstock.errors import Mistake, StoreError
+from penstock.records import Blob, Rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROW_GROUP_ROWS = 65_536
+"""Rows of one Parquet row group (house choice: a few MiB for a table of twenty columns)."""
+
+
+class LocalStore:
+    """A store in a local folder.
+
+    Parameters
+    ----------
+    root : Path
+        Made when the first file is kept, not before.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def keep_bytes(self, content: bytes, ending: str) -> Blob:
+        """Keep bytes; see :class:`penstock.ports.Store`."""
+        with self._unfinished(ending) as path:
+            path.write_bytes(content)
+            return self._adopt(path, ending)
+
+    def keep_file(self, path: Path) -> Blob:
+        """Copy a local file in and remove the original."""
+        with self._unfinished(path.suffix) as unfinished:
+            shutil.move(path, unfinished)
+            return self._adopt(unfinished, path.suffix)
+
+    def keep_table(self, table: pa.Table) -> Rows:
+        """Keep a table as Parquet."""
+        with self.writer(table.schema) as writer:
+            writer.write(table)
+        return writer.rows
+
+    @contextmanager
+    def writer(self, schema: pa.Schema) -> Iterator[_Writer]:
+        """Keep a table batch by batch; an exception inside leaves nothing behind."""
+        import pyarrow.parquet as pq
+
+        with self._unfinished(".parquet") as path:
+            with pq.ParquetWriter(path, schema, compression="zstd") as parquet:
+                writer = _Writer(parquet, schema)
+                yield writer
+                writer.flush()
+            writer.rows = Rows(blob=self._adopt(path, ".parquet"), num_rows=writer.num_rows)
+
+    def has(self, blob: Blob) -> bool:
+        """Whether the file is there with its full length."""
+        path = self._locate(blob)
+        return path.is_file() and path.stat().st_size == blob.num_bytes
+
+    def path(self, blob: Blob) -> Path:
+        """Local path of the file.
+
+        Raises
+        ------
+        StoreError
+            When it is not there.
+        """
+        if not self.has(blob):
+            raise StoreError(
+                Mistake(
+                    "a file that a record cites is in the store",
+                    "it is missing or cut short",
+                    str(self._locate(blob)),
+                    "run again with --refresh",
+                )
+            )
+        return self._locate(blob)
+
+    def table(self, rows: Rows, columns: list[str] | None = None) -> pa.Table:
+        """The whole table in memory."""
+        import pyarrow.parquet as pq
+
+        return pq.read_table(self.path(rows.blob), columns=columns)
+
+    def batches(
+        self, rows: Rows, columns: list[str] | None = None, batch_size: int = ROW_GROUP_ROWS
+    ) -> Iterator[pa.RecordBatch]:
+        """The table in constant memory."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self.path(rows.blob)) as file:
+            yield from file.iter_batches(batch_size=batch_size, columns=columns)
+
+    def scratch(self, name: str) -> Path:
+        """A folder for unfinished work beside the store's files."""
+        folder = self._inside(self.root / "scratch" / name)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _locate(self, blob: Blob) -> Path:
+        return self._inside(self.root / blob.key)
+
+    def _inside(self, path: Path) -> Path:
+        """Refuse a key that leaves the root, wherever the record came from."""
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise StoreError(Mistake("a key stays inside the store", str(path), str(self.root)))
+        return path
+
+    @contextmanager
+    def _unfinished(self, ending: str) -> Iterator[Path]:
+        folder = self.root / "unfinished"
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(suffix=ending, dir=folder)
+        os.close(handle)
+        path = Path(name)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _adopt(self, path: Path, ending: str) -> Blob:
+        """Flush a finished file to disk and give it its name."""
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        sha256 = fingerprint.of_file(path)
+        blob = Blob(
+            key=f"{sha256[:2]}/{sha256}{ending}", sha256=sha256, num_bytes=path.stat().st_size
+        )
+        target = self._locate(blob)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+        return blob
+
+
+class _Writer:
+    """Collects batches into row groups of one size, so that equal rows give equal files."""
+
+    rows: Rows
+
+    def __init__(self, parquet: Any, schema: pa.Schema):
+        self._parquet = parquet
+        self._schema = schema
+        self._waiting: list[pa.Table] = []
+        self._num_waiting = 0
+        self.num_rows = 0
+
+    def write(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Append rows."""
+        import pyarrow as pa
+
+        table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
+        self._waiting.append(table.cast(self._schema))
+        self._num_waiting += table.num_rows
+        self.num_rows += table.num_rows
+        if self._num_waiting >= ROW_GROUP_ROWS:
+            self._write_groups(keep_rest=True)
+
+    def flush(self) -> None:
+        """Write what is left."""
+        self._write_groups(keep_rest=False)
+
+    def _write_groups(self, keep_rest: bool) -> None:
+        import pyarrow as pa
+
+        if not self._waiting:
+            return
+        table = pa.concat_tables(self._waiting)
+        whole = table.num_rows - table.num_rows % ROW_GROUP_ROWS if keep_rest else table.num_rows
+        if whole:
+            # combined: the bytes must not depend on how the rows came in batches
+            self._parquet.write_table(
+                table.slice(0, whole).combine_chunks(), row_group_size=ROW_GROUP_ROWS
+            )
+        self._waiting = [table.slice(whole)] if whole < table.num_rows else []
+        self._num_waiting = table.num_rows - whole

@@ -1,0 +1,194 @@
+"""What a stage found: checks, tables and figures.
+
+A stage *measures*: it fills in a check's value and interval. Only ``stages/judge.py``
+*decides*: it adds the limit and the outcome from the pipeline's ``gates:``.
+
+Tables and figures are small by contract (they are what a person looks at), so they travel
+inside the record as plain JSON; anything that grows with the data lives in the store.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+MAX_TABLE_ROWS = 500
+"""Most rows of an evidence table (house choice: what a person can still leaf through)."""
+
+Outcome = Literal["unjudged", "pass", "note", "warn", "refuse", "insufficient"]
+
+
+def _nan_to_none(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Number = Annotated[float | None, BeforeValidator(_nan_to_none)]
+"""A finite float, or None: NaN and infinities become null on the wire."""
+
+
+class Frozen(BaseModel):
+    """A value that never changes after it was made, and refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class Check(Frozen):
+    """One measured value against one limit.
+
+    The limit and the outcome are empty until the judge fills them in.
+
+    Attributes
+    ----------
+    name : str
+        The gate that judges it, a field of :class:`penstock.spec.Gates` or a plug-in's.
+    stage : str
+        The stage that measured it.
+    subject : str
+        What it is about (a column, a group), empty for the whole.
+    value, low, high : float or None
+        The measurement and its 95% interval; None when it could not be measured.
+    better : {"lower", "higher"}
+        Which direction is good; so whether the limit is a maximum or a minimum.
+    burden : {"value", "prove", "disprove"}
+        Which end of the interval is held against the limit. ``value``: the measurement
+        itself. ``prove``: the *unfavourable* end, so that the good must be shown.
+        ``disprove``: the *favourable* end, so that only a shown harm fails.
+    enough : bool
+        False when there were too few rows to measure: the outcome is ``insufficient``.
+    why, remedy : str
+        What was found, in words; what to do if it fails.
+    limit : float or None
+        From the gate.
+    outcome : str
+        ``pass``, ``note``, ``warn``, ``refuse`` or ``insufficient``.
+    """
+
+    name: str
+    stage: str
+    subject: str = ""
+    value: Number = None
+    low: Number = None
+    high: Number = None
+    better: Literal["lower", "higher"] = "lower"
+    burden: Literal["value", "prove", "disprove"] = "value"
+    enough: bool = True
+    why: str = ""
+    remedy: str = ""
+    limit: Number = None
+    outcome: Outcome = "unjudged"
+
+    @property
+    def label(self) -> str:
+        """``stage/name`` and the subject, as logs and artifacts show it."""
+        return f"{self.stage}/{self.name}" + (f"[{self.subject}]" if self.subject else "")
+
+
+class Table(Frozen):
+    """A small table for a person to read.
+
+    Attributes
+    ----------
+    title : str
+        One line.
+    columns : list of str
+        The header.
+    rows : list of list
+        JSON values; at most :data:`MAX_TABLE_ROWS`.
+    note : str
+        What the reader should know, for example how many rows were left out.
+    """
+
+    title: str
+    columns: list[str]
+    rows: list[list[Any]] = Field(max_length=MAX_TABLE_ROWS)
+    note: str = ""
+
+    @classmethod
+    def of(cls, title: str, records: list[dict[str, Any]], note: str = "") -> Table:
+        """Make a table from dictionaries; the first one gives the columns and their order.
+
+        Examples
+        --------
+        >>> Table.of("parts", [{"part": "train", "rows": 8}]).rows
+        [['train', 8]]
+        """
+        columns = list(records[0]) if records else []
+        shown = records[:MAX_TABLE_ROWS]
+        if len(records) > len(shown):
+            note = f"{note} The first {len(shown)} of {len(records)} rows.".strip()
+        rows = [[_nan_to_none(record.get(name)) for name in columns] for record in shown]
+        return cls(title=title, columns=columns, rows=rows, note=note)
+
+
+class Series(Frozen):
+    """One line, one set of bars or one cloud of points of a figure.
+
+    Attributes
+    ----------
+    name : str
+        As the legend shows it.
+    x : list of float or str
+        Numbers, or category names for bars.
+    y : list of float or None
+        As long as ``x``; None is a gap.
+    low, high : list of float or None, optional
+        Interval around ``y``; as long as ``x`` when given.
+    style : {"line", "dashed", "points", "bars", "step"}
+        How it is drawn.
+    """
+
+    name: str
+    x: list[float | str]
+    y: list[Number]
+    low: list[Number] = []
+    high: list[Number] = []
+    style: Literal["line", "dashed", "points", "bars", "step"] = "line"
+
+
+class Figure(Frozen):
+    """A chart as data; ``adapters/report.py`` draws it.
+
+    Attributes
+    ----------
+    title, x, y : str
+        Title and axis labels, with units.
+    series : list of Series
+        What is drawn.
+    note : str
+        How to read it, in one sentence.
+    marks : list of (float, str)
+        Vertical lines with a label, for example the epoch that was kept.
+    horizontal : bool
+        Bars that run to the right (long category names).
+    """
+
+    title: str
+    x: str
+    y: str
+    series: list[Series]
+    note: str = ""
+    marks: list[tuple[float, str]] = []
+    horizontal: bool = False
+
+
+class Evidence(Frozen):
+    """What a stage found.
+
+    Attributes
+    ----------
+    checks : list of Check
+        Judged later.
+    tables : dict of str to Table
+        In the order in which they are shown.
+    figures : dict of str to Figure
+        In the order in which they are shown.
+    notes : list of str
+        Sentences for the reader; a choice that was made for them, for example.
+    """
+
+    checks: list[Check] = []
+    tables: dict[str, Table] = {}
+    figures: dict[str, Figure] = {}
+    notes: list[str] = []

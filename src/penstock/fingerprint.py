@@ -1,0 +1,133 @@
+"""SHA-256 of files, of values, and of the code that a stage depends on.
+
+A stage key = SHA-256 of the stage's name, its code, the fingerprints of its inputs and the
+part of the spec that it reads. Same key, same result: the flow reuses it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+CHUNK_BYTES = 1 << 20
+NUMERIC_LIBRARIES = ("torch", "numpy", "pandas", "great_expectations", "scikit-learn", "pyarrow")
+"""Libraries whose version is part of every stage's code version."""
+
+
+def of_bytes(content: bytes) -> str:
+    """Hexadecimal SHA-256 of bytes.
+
+    Examples
+    --------
+    >>> of_bytes(b"")[:8]
+    'e3b0c442'
+    """
+    return hashlib.sha256(content).hexdigest()
+
+
+def of_json(value: Any) -> str:
+    """Hexadecimal SHA-256 of a JSON value in canonical form (sorted keys, no spaces).
+
+    Examples
+    --------
+    >>> of_json({"b": 1, "a": 2}) == of_json({"a": 2, "b": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return of_bytes(text.encode())
+
+
+def of_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's content, read in chunks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def code_version(*modules: str) -> str:
+    """SHA-256 over the source of these modules and of all that they import of their package.
+
+    Imports inside functions count too; imports under ``if TYPE_CHECKING`` do not matter and
+    are counted all the same. The versions of the numeric libraries are part of it.
+
+    Parameters
+    ----------
+    *modules : str
+        Dotted names, for example ``penstock.stages.fit`` and ``penstock.modalities.numeric``.
+
+    Returns
+    -------
+    str
+        Hexadecimal SHA-256.
+    """
+    sources = {name: of_bytes(_source(name)) for name in sorted(_closure(modules))}
+    return of_json({"sources": sources, "libraries": _library_versions()})
+
+
+def stage_key(stage: str, code: str, inputs: dict[str, Any]) -> str:
+    """The cache key of one run of a stage.
+
+    Parameters
+    ----------
+    stage : str
+        Its name.
+    code : str
+        From :func:`code_version`.
+    inputs : dict
+        JSON values: fingerprints of records and the part of the spec that is read.
+    """
+    return f"{stage}-{of_json({'stage': stage, 'code': code, 'inputs': inputs})}"
+
+
+def _closure(roots: tuple[str, ...]) -> set[str]:
+    seen: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(_imports(name))
+    return seen
+
+
+@lru_cache(maxsize=None)
+def _source(module: str) -> bytes:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no source for {module}", name=module)
+    return Path(spec.origin).read_bytes()
+
+
+@lru_cache(maxsize=None)
+def _imports(module: str) -> tuple[str, ...]:
+    package = module.partition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(_source(module))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        found.update(name for name in names if name.partition(".")[0] == package and _is_module(name))
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=None)
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def _library_versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in NUMERIC_LIBRARIES}

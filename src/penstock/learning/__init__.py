@@ -1,0 +1,1 @@
+"""torch: network, losses, the loop, checkpoints. Knows tensors, nothing of tables."""

@@ -1,0 +1,1 @@
+"""Pure sums: metrics, intervals, calibration, independence. No I/O, no torch."""

@@ -1,0 +1,57 @@
+"""Plug-ins: one kind of column a file.
+
+A modality is a module of this package, or of another package that names it under the entry
+point group ``penstock.modalities``. It offers the functions of :class:`Modality`; nothing
+else in penstock knows what a number, a category or an image is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from pydantic import BaseModel
+
+from penstock import plugins
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from penstock.spec import ModelSpec
+
+
+class Modality(Protocol):
+    """What every stage asks of one kind of column.
+
+    Columns come as Arrow arrays of the snapshot's type. ``n`` is the number of rows.
+    """
+
+    __name__: str
+    State: type[BaseModel]
+
+    def recognise(self, column: pa.ChunkedArray, name: str) -> float:
+        """How sure this modality is that the column is its own, in [0, 1]."""
+
+    def expectations(self, column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
+        """Expectations in Great Expectations' form that these values meet, with slack."""
+
+    def learn(self, column: pa.ChunkedArray, target: np.ndarray, spec: ModelSpec) -> BaseModel:
+        """Learn the state from training rows.
+
+        ``target`` is ``int64[n]`` class codes or ``float32[n]`` values. The state is small
+        and JSON all through: it is stored with the weights.
+        """
+
+    def encode(self, column: pa.ChunkedArray, state: Any) -> dict[str, np.ndarray]:
+        """Encode rows: named arrays whose first axis is ``n``. Never fails on a value."""
+
+    def encoder(self, state: Any, spec: ModelSpec) -> Any:
+        """An ``nn.Module`` from those arrays (as tensors) to ``float32[batch, width]``.
+
+        It has an attribute ``width: int``.
+        """
+
+
+def load(name: str) -> Modality:
+    """The modality of this name; KeyError when there is none."""
+    return cast(Modality, plugins.load(__name__, name))

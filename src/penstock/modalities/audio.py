@@ -1,0 +1,3 @@
+"""Sound: WAV, FLAC and others, as encoded bytes."""
+
+from __future__ import annotations

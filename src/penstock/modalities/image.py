@@ -1,0 +1,3 @@
+"""Images: PNG, JPEG and others, as encoded bytes."""
+
+from __future__ import annotations

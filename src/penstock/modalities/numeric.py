@@ -1,0 +1,3 @@
+"""Numbers: amounts, measurements, counts."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Sets of categories in one cell, such as 'Comedy|Drama'."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Free text of several words."""
+
+from __future__ import annotations

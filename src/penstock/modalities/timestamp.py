@@ -1,0 +1,3 @@
+"""Points in time."""
+
+from __future__ import annotations

@@ -1,0 +1,38 @@
+"""Find plug-ins: modules of one package, and modules that other packages name.
+
+Adding a plug-in is adding a file, or an entry point whose value is a module. No list to edit.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pkgutil import iter_modules
+from typing import Any
+
+
+@lru_cache(maxsize=None)
+def modules(package: str) -> dict[str, str]:
+    """Plug-in names of a package and the dotted modules behind them, sorted by name.
+
+    Parameters
+    ----------
+    package : str
+        For example ``penstock.modalities``: the package that is searched, and the entry
+        point group. A name of the package itself wins over an entry point's.
+
+    Examples
+    --------
+    >>> modules("penstock.tasks")["regression"]
+    'penstock.tasks.regression'
+    """
+    found = {point.name: point.module for point in entry_points(group=package)}
+    for module in iter_modules(import_module(package).__path__):
+        found[module.name] = f"{package}.{module.name}"
+    return dict(sorted(found.items()))
+
+
+def load(package: str, name: str) -> Any:
+    """The plug-in module of this name; KeyError when there is none."""
+    return import_module(modules(package)[name])

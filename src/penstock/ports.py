@@ -1,0 +1,107 @@
+"""What a stage may ask of the outside world.
+
+Stages never import adapters: they are handed objects of these shapes. Tests hand them
+hand-written fakes of the same shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from penstock.records import Blob, Rows
+
+
+class Progress(Protocol):
+    """Told how far a long piece of work has come."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """``done`` of ``total`` steps; ``note`` in a few words."""
+
+
+class TableWriter(Protocol):
+    """Writes a table of any size batch by batch; ``rows`` is set when the context closes."""
+
+    rows: Rows
+
+    def write(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Append rows."""
+
+
+class Store(Protocol):
+    """Content-addressed, immutable files."""
+
+    def keep_bytes(self, content: bytes, ending: str) -> Blob:
+        """Keep bytes under their SHA-256; ``ending`` such as ``.json``."""
+
+    def keep_file(self, path: Path) -> Blob:
+        """Move a local file into the store."""
+
+    def keep_table(self, table: pa.Table) -> Rows:
+        """Keep a table as Parquet."""
+
+    def writer(self, schema: pa.Schema) -> AbstractContextManager[TableWriter]:
+        """Keep a table batch by batch. An exception inside leaves nothing behind."""
+
+    def has(self, blob: Blob) -> bool:
+        """Whether the file is still there."""
+
+    def path(self, blob: Blob) -> Path:
+        """A local path with the content; StoreError when it is gone."""
+
+    def table(self, rows: Rows, columns: list[str] | None = None) -> pa.Table:
+        """The whole table in memory."""
+
+    def batches(
+        self, rows: Rows, columns: list[str] | None = None, batch_size: int = 65_536
+    ) -> Iterator[pa.RecordBatch]:
+        """The table in constant memory."""
+
+    def scratch(self, name: str) -> Path:
+        """A local folder for unfinished work (checkpoints), made when missing."""
+
+
+class Source(Protocol):
+    """Rows somewhere outside, opened and its header read, but not yet read through.
+
+    Attributes
+    ----------
+    description : str
+        For people, without secrets and without absolute paths.
+    schema : pa.Schema
+        Names and storage types of the raw columns. Text formats: every column is string.
+    kinds : dict of str to str
+        Modalities that the source itself knows: ``image`` or ``audio`` for the file column,
+        ``category`` or ``metadata`` for named groups of a path.
+    unreadable : list of (str, str)
+        Where and why a record could not be read; complete after ``batches`` is exhausted.
+    """
+
+    description: str
+    schema: pa.Schema
+    kinds: dict[str, str]
+    unreadable: list[tuple[str, str]]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over all content, so that an edited source is read again."""
+
+    def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
+        """Raw rows, once."""
+
+
+class Expectations(Protocol):
+    """The judge of a data contract."""
+
+    def run(self, table: pa.Table, suite: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Hold a table against expectations.
+
+        Returns one dictionary an expectation, in order: ``type``, ``kwargs``, ``severity``
+        (``error`` or ``warning``), ``quarantine`` (bool), ``success`` (bool),
+        ``observed`` (text), ``failed_rows`` (``int64[k]`` positions, for map expectations;
+        else None), ``exception`` (text, empty when it could be computed).
+        """

@@ -1,0 +1,344 @@
+"""``pipeline.yaml`` as one model: the file on disk, the JSON schema, the form in the UI.
+
+No unions and no optional values, on purpose: forms show them badly. ``auto`` or ``0`` says
+"size it from the data". Unknown keys are refused, all mistakes at once, each with its line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from penstock.errors import BadInput, Mistake
+
+FILE_NAME = "pipeline.yaml"
+
+Task = Literal["auto", "classification", "regression"]
+Modality = Literal[
+    "auto", "numeric", "category", "set", "timestamp", "text", "image", "audio",
+    "identifier", "constant", "exclude",
+]  # fmt: skip
+Action = Literal["refuse", "warn", "note"]
+
+
+class Part(BaseModel):
+    """A section of the spec: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Feature(Part):
+    """What is said about one column instead of inferred."""
+
+    modality: Modality = Field("auto", description="Kind of column; `exclude` leaves it out.")
+
+
+class Data(Part):
+    """Where the rows are and what is predicted."""
+
+    source: str = Field(
+        title="Source",
+        description="A file, a glob, a folder of files or a name pattern such as"
+        " images/{label}_{index}.png, relative to this file's folder.",
+        min_length=1,
+    )
+    target: str = Field(title="Target", description="Column to predict.", min_length=1)
+    task: Task = Field(
+        "auto",
+        description="auto: text, booleans, path groups and integers of up to 20 levels are"
+        " classes, any other number is a regression.",
+    )
+    sensitive: list[str] = Field([], description="Columns whose groups are compared.")
+    features: dict[str, Feature] = Field(
+        {}, description="Columns whose modality is said here instead of inferred."
+    )
+    format: Literal["auto", "csv", "jsonl", "parquet", "files"] = Field(
+        "auto", description="auto: by the file's ending."
+    )
+    encoding: str = Field("utf-8", description="Text encoding of CSV and JSON lines.")
+    delimiter: str = Field("", description="CSV delimiter; empty: told from the file.")
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _shorthand(cls, value: Any) -> Any:
+        """Accept ``age: numeric`` for ``age: {modality: numeric}``."""
+        if isinstance(value, dict):
+            return {k: {"modality": v} if isinstance(v, str) else v for k, v in value.items()}
+        return value
+
+
+class SplitSpec(Part):
+    """How rows are divided into train, valid and test."""
+
+    strategy: Literal["stratified", "group", "time", "column"] = Field(
+        "stratified",
+        description="stratified by the target (random for regression); whole groups; earlier"
+        " rows before later ones; or a column that holds train, valid, test.",
+    )
+    column: str = Field("", description="The group, time or split column.")
+    test: float = Field(0.2, gt=0, lt=1, description="Share of rows in test.")
+    valid: float = Field(0.1, gt=0, lt=1, description="Share of rows in valid.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of the division.")
+
+
+class ObjectiveSpec(Part):
+    """What training optimises and what the model is judged by."""
+
+    loss: str = Field("auto", description="A loss of the task; auto: the task's default.")
+    metric: str = Field("auto", description="The declared metric, with scikit-learn's name.")
+
+
+class ModelSpec(Part):
+    """The network and its training. 0 and auto are sized from the data."""
+
+    epochs: int = Field(0, ge=0, le=10_000, description="Most epochs; 0: from the row count.")
+    batch_size: int = Field(0, ge=0, le=1 << 20, description="Rows a step; 0: from the row count.")
+    learning_rate: float = Field(0.0, ge=0, le=1, description="AdamW's peak rate; 0: default.")
+    weight_decay: float = Field(-1.0, ge=-1, le=10, description="AdamW's decay; -1: default.")
+    width: int = Field(0, ge=0, le=8192, description="Hidden units a layer; 0: default.")
+    depth: int = Field(0, ge=0, le=64, description="Hidden layers; 0: default.")
+    dropout: float = Field(-1.0, ge=-1, lt=1, description="Hidden dropout; -1: default.")
+    members: int = Field(0, ge=0, le=128, description="Ensemble members in one network; 0: default.")
+    patience: int = Field(0, ge=0, le=10_000, description="Epochs without gain; 0: default.")
+    image_size: int = Field(0, ge=0, le=1024, description="Side in pixels; 0: from the images.")
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of weights and batches.")
+
+
+class Registry(Part):
+    """Where the model is registered, and who says yes."""
+
+    model: str = Field("", description="Registered name; empty: the pipeline's name.")
+
+
+class Gate(Part):
+    """The limit of one check, and what happens beyond it."""
+
+    limit: float = Field(description="Largest or smallest value that passes, by the check.")
+    action: Action = Field("refuse", description="What a failure does to the verdict.")
+
+
+def _gate(limit: float, action: Action, description: str) -> Any:
+    return Field(Gate(limit=limit, action=action), description=description)
+
+
+class Gates(Part):
+    """One gate a check. A default limit is a house choice unless its text names a source."""
+
+    num_rows: Gate = _gate(100, "refuse", "Fewest rows worth training on.")
+    unreadable_rows: Gate = _gate(0.05, "refuse", "Share of records that could not be read.")
+    left_out_columns: Gate = _gate(0, "note", "Columns that no model should read.")
+    failed_expectations: Gate = _gate(0, "refuse", "Failed expectations of severity error.")
+    failed_warnings: Gate = _gate(0, "warn", "Failed expectations of severity warning.")
+    quarantined_rows: Gate = _gate(0.05, "refuse", "Share of rows sent to quarantine.")
+    duplicate_rows: Gate = _gate(0.1, "warn", "Share of rows equal to an earlier one.")
+    conflicting_labels: Gate = _gate(
+        0.05, "warn", "Share of rows equal to another but for the target."
+    )
+    telltale_column: Gate = _gate(
+        0, "refuse", "Columns, or pairs, that carry the label as only a copy of it would."
+    )
+    equal_rows: Gate = _gate(0.01, "refuse", "Share of test rows that stand in train, above chance.")
+    group_overlap: Gate = _gate(0, "refuse", "Groups on both sides of the split.")
+    time_overlap: Gate = _gate(0, "refuse", "Share of test rows not later than the last train row.")
+    part_difference: Gate = _gate(
+        0.6, "warn", "ROC AUC of a classifier that tells train rows from test rows."
+    )
+    generalisation_gap: Gate = _gate(0.5, "note", "Valid loss over train loss, minus 1.")
+    beats_trivial: Gate = _gate(0, "refuse", "Gain over a constant prediction, shown.")
+    beats_linear: Gate = _gate(0, "warn", "Gain over a linear model.")
+    beats_boosting: Gate = _gate(-0.01, "warn", "Gain over gradient boosting.")
+    calibration: Gate = _gate(0.02, "warn", "Calibration error above a perfect model's.")
+    compression: Gate = _gate(0, "refuse", "Share of the label's entropy that is saved, shown.")
+    metric: Gate = _gate(float("-1e9"), "refuse", "Least value of the declared metric.")
+    weak_slice: Gate = _gate(0.2, "note", "Largest rise of the loss in a slice, shown, as a share.")
+    servable: Gate = _gate(1e-6, "refuse", "Difference of scores in a clean process.")
+    extra: dict[str, Gate] = Field({}, description="Gates of checks that plug-ins add.")
+
+    def of(self, check: str) -> Gate | None:
+        """The gate of a check's name; None when nobody declared one."""
+        if check in type(self).model_fields and check != "extra":
+            gate: Gate = getattr(self, check)
+            return gate
+        return self.extra.get(check)
+
+
+class Compute(Part):
+    """What the run may use."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if any.")
+    threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0: all cores.")
+
+
+class Report(Part):
+    """What the report may show."""
+
+    show_rows: bool = Field(False, description="Show raw rows (they may be personal).")
+
+
+class Pipeline(Part):
+    """One model line: from its data to its name in the registry."""
+
+    name: str = Field(title="Name", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    description: str = Field("", description="One line for people.")
+    data: Data
+    contract: str = Field(
+        "contract.yaml", description="Great Expectations suite, relative to this file's folder."
+    )
+    split: SplitSpec = SplitSpec()
+    objective: ObjectiveSpec = ObjectiveSpec()
+    model: ModelSpec = ModelSpec()
+    registry: Registry = Registry()
+    gates: Gates = Gates()
+    compute: Compute = Compute()
+    report: Report = Report()
+
+    @property
+    def registered_name(self) -> str:
+        """The model's name in the registry."""
+        return self.registry.model or self.name
+
+
+def locate(pipeline: str | Path, root: Path | None = None) -> Path:
+    """The ``pipeline.yaml`` that a folder, a file or a name under ``data/`` stands for.
+
+    Parameters
+    ----------
+    pipeline : str or Path
+        As typed by the user.
+    root : Path, optional
+        Where relative paths start; default: the working directory.
+
+    Raises
+    ------
+    BadInput
+        When there is no such file.
+    """
+    root = root or Path.cwd()
+    tried = [root / pipeline, root / pipeline / FILE_NAME, root / "data" / pipeline / FILE_NAME]
+    for path in tried:
+        if path.is_file():
+            return path.resolve()
+    raise BadInput(
+        Mistake(
+            rule="PIPELINE is a folder, a pipeline.yaml, or the name of a folder under data/",
+            found=f"no file {FILE_NAME} for {str(pipeline)!r}",
+            where=str(root),
+            remedy="write one with: penstock init DIR --source FILE --target COLUMN",
+        )
+    )
+
+
+def read(path: Path, overrides: dict[str, Any] | None = None) -> Pipeline:
+    """Read a ``pipeline.yaml``.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    overrides : dict, optional
+        Dotted field names and their values for this run, such as ``{"split.seed": 1}``.
+
+    Raises
+    ------
+    BadInput
+        With every mistake, each with file and line.
+    """
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(
+            Mistake("the file is YAML in UTF-8", " ".join(str(error).split()), str(path))
+        ) from error
+    if not isinstance(raw, dict):
+        raise BadInput(Mistake("the file is a YAML mapping", type(raw).__name__, str(path)))
+    lines = _lines(root)
+    mistakes = _repeated_keys(root, path)
+    for name, value in (overrides or {}).items():
+        _override(raw, name, value)
+        lines[tuple(name.split("."))] = -1
+    try:
+        pipeline = Pipeline.model_validate(raw)
+    except ValidationError as error:
+        mistakes += [_mistake(dict(found), path, lines) for found in error.errors()]
+    if mistakes:
+        raise BadInput(mistakes)
+    return pipeline
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of ``pipeline.yaml``, for editors."""
+    return Pipeline.model_json_schema()
+
+
+def _override(raw: dict[str, Any], name: str, value: Any) -> None:
+    *parents, last = name.split(".")
+    here = raw
+    for parent in parents:
+        inner = here.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            raise BadInput(Mistake("--set names a field of a section", name, "--set"))
+        here = inner
+    here[last] = value
+
+
+def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
+    """Line of each key, counted from 1."""
+    found: dict[tuple[str, ...], int] = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            found[here] = key.start_mark.line + 1
+            found.update(_lines(value, here))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            here = (*path, str(index))
+            found[here] = value.start_mark.line + 1
+            found.update(_lines(value, here))
+    return found
+
+
+def _repeated_keys(node: yaml.Node | None, path: Path) -> list[Mistake]:
+    """YAML keeps the last of two equal keys without a word; that is a mistake here."""
+    mistakes: list[Mistake] = []
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                where = f"{path}:{key.start_mark.line + 1}"
+                mistakes.append(Mistake("a key stands once in its section", key.value, where))
+            seen.add(key.value)
+            mistakes += _repeated_keys(value, path)
+    return mistakes
+
+
+def _mistake(error: dict[str, Any], path: Path, lines: dict[tuple[str, ...], int]) -> Mistake:
+    location = tuple(str(part) for part in error["loc"])
+    prefixes = [location[:length] for length in range(len(location), 0, -1)]
+    known = next((lines[prefix] for prefix in prefixes if prefix in lines), 1)
+    where = "--set" if known == -1 else f"{path}:{known}"
+    field = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        return Mistake("only known keys stand in the spec", field, where, _did_you_mean(location))
+    if error["type"] == "missing":
+        return Mistake(f"{field} is required", "nothing", where, f"add {field}")
+    return Mistake(f"{field}: {error['msg']}", repr(error["input"]), where)
+
+
+def _did_you_mean(location: tuple[str, ...]) -> str:
+    import difflib
+
+    model: Any = Pipeline
+    for part in location[:-1]:
+        field = model.model_fields.get(part)
+        model = field.annotation if field else None
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return "remove it"
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]}?"
+    return f"remove it, or use one of: {', '.join(known)}"

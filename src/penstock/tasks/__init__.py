@@ -1,0 +1,63 @@
+"""Plug-ins: one kind of prediction a file.
+
+A task is a module of this package, or of another package that names it under the entry
+point group ``penstock.tasks``. It offers the functions of :class:`Task`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from penstock import plugins
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from penstock.records import Layout
+
+
+class Task(Protocol):
+    """What every stage asks of one kind of prediction. ``n`` is the number of rows.
+
+    Attributes
+    ----------
+    LOSSES : tuple of str
+        Losses it offers, the default first.
+    """
+
+    __name__: str
+    LOSSES: tuple[str, ...]
+
+    def metrics(self, layout: Layout) -> tuple[str, ...]:
+        """Names of its metrics, the default declared metric first."""
+
+    def encode_target(self, column: pa.ChunkedArray, layout: Layout) -> np.ndarray:
+        """``int64[n]`` class codes or ``float32[n]`` values; no nulls."""
+
+    def learn_target(self, target: np.ndarray, layout: Layout) -> dict[str, list[float]]:
+        """What training rows say about the target (class shares; mean and scale): JSON."""
+
+    def num_outputs(self, layout: Layout) -> int:
+        """Width of the network's head."""
+
+    def decode(self, outputs: np.ndarray, state: dict[str, list[float]]) -> np.ndarray:
+        """Scores from network outputs ``float32[n, members, num_outputs]``.
+
+        Classification: ``float32[n, classes]`` probabilities. Regression: ``float32[n]`` in
+        the target's unit.
+        """
+
+    def row_losses(self, scores: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Loss of each row, ``float32[n]``: log-loss in nats, or squared error."""
+
+    def predictions(self, scores: np.ndarray, layout: Layout) -> dict[str, Any]:
+        """Output columns by name: ``prediction``, and ``probability_<class>``."""
+
+    def baselines(self, layout: Layout, seed: int) -> dict[str, Any]:
+        """scikit-learn estimators by name: ``trivial``, ``linear``, ``boosting``."""
+
+
+def load(name: str) -> Task:
+    """The task of this name; KeyError when there is none."""
+    return cast(Task, plugins.load(__name__, name))
