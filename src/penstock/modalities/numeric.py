@@ -1,3 +1,128 @@
 """Numbers: amounts, measurements, counts."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from penstock.spec import ModelSpec
+
+
+MAX_LEVELS = 300
+"""Most distinct values for a category view beside the numeric one (issue 2; house choice)."""
+MAX_BINS = 32
+MIN_LEAF_SHARE = 0.004
+MIN_LEAF_ROWS = 10
+"""Bins are the leaves of a small tree: at most so many, each with at least so many rows."""
+NUM_KNOTS = 65
+"""Quantiles that describe the empirical distribution (house choice)."""
+MIN_LEVEL_ROWS = 3
+"""Rarer values share one level with unseen ones (house choice, measured on Adult)."""
+
+
+class State(BaseModel):
+    """What is learnt from training rows. Values are stored as ``(value - center) / scale``.
+
+    Attributes
+    ----------
+    center, scale : float
+        Median, and the width of the central 90% (or all, or 1).
+    edges : list of float
+        Bin edges, ascending.
+    knots, scores : list of float
+        The empirical distribution: values and their normal scores.
+    levels : list of float
+        Distinct values with a level of their own, in the column's unit, ascending; empty when
+        there is no category view.
+    """
+
+    center: float
+    scale: float
+    edges: list[float]
+    knots: list[float]
+    scores: list[float]
+    levels: list[float]
+
+
+def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
+    """Bins at the leaf boundaries of a decision tree on this column alone; levels if few."""
+    from scipy.special import ndtri
+
+    values = _values(column)
+    known = np.isfinite(values)
+    values, target = values[known], target[known]
+    if values.size == 0:
+        values, target = np.zeros(2), np.zeros(2, dtype=np.int64)
+    center = float(np.median(values))
+    low, high = np.quantile(values, [0.05, 0.95])
+    scale = float(high - low) or float(np.ptp(values)) or 1.0
+    distinct, counts = np.unique(values, return_counts=True)
+    scaled = (values - center) / scale
+    knots = np.unique(np.quantile(scaled, np.linspace(0, 1, NUM_KNOTS)))
+    if knots.size == 1:
+        knots = np.array([knots[0], knots[0] + 1.0])
+    ordered = np.sort(scaled)
+    below = np.searchsorted(ordered, knots, "left") + np.searchsorted(ordered, knots, "right")
+    half = 0.5 / len(ordered)
+    ranks = np.clip(below / 2 / len(ordered), half, 1 - half)
+    few = distinct.size <= MAX_LEVELS
+    return State(
+        center=center,
+        scale=scale,
+        edges=_edges(scaled, target).tolist(),
+        knots=knots.tolist(),
+        scores=ndtri(ranks).tolist(),
+        levels=distinct[counts >= MIN_LEVEL_ROWS].tolist() if few else [],
+    )
+
+
+def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generic]]:
+    """``value``: ``float32[n]``, nan where missing; ``level``: ``int64[n]``, 0 where unknown."""
+    values = _values(column)
+    values[~np.isfinite(values)] = np.nan
+    arrays: dict[str, NDArray[np.generic]] = {
+        "value": ((values - state.center) / state.scale).astype(np.float32)
+    }
+    if state.levels:
+        levels = np.asarray(state.levels)
+        place = np.searchsorted(levels, values).clip(max=len(levels) - 1)
+        arrays["level"] = np.where(levels[place] == values, place + 1, 0).astype(np.int64)
+    return arrays
+
+
+def encoder(state: State, spec: ModelSpec) -> nn.Module:
+    """Piecewise-linear bins, and an embedding beside them when the values are few."""
+    from penstock.learning.encoders import Beside, LevelEmbedding, PiecewiseLinear
+
+    bins = PiecewiseLinear(state.edges, state.knots, state.scores)
+    return Beside(bins, LevelEmbedding(len(state.levels) + 1)) if state.levels else bins
+
+
+def _values(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = column.cast(pa.float64()).to_numpy().astype(np.float64)
+    return values.copy() if not values.flags.writeable else values
+
+
+def _edges(values: NDArray[np.float64], target: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Leaf boundaries of a small tree, between the extremes; at least two, ascending."""
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return np.array([low, low + 1.0])
+    classes = np.issubdtype(target.dtype, np.integer)
+    tree = (DecisionTreeClassifier if classes else DecisionTreeRegressor)(
+        max_leaf_nodes=MAX_BINS,
+        min_samples_leaf=max(MIN_LEAF_ROWS, int(MIN_LEAF_SHARE * len(values))),
+        random_state=0,
+    )
+    inner = tree.fit(values[:, None], target).tree_
+    cuts = inner.threshold[inner.children_left >= 0]
+    return np.unique(np.concatenate([[low], cuts[(cuts > low) & (cuts < high)], [high]]))

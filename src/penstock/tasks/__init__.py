@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from penstock.evidence import Figure
     from penstock.records import Layout
 
 
@@ -38,6 +39,9 @@ class Task(Protocol):
     def learn_target(self, target: np.ndarray, layout: Layout) -> dict[str, list[float]]:
         """What training rows say about the target (class shares; mean and scale): JSON."""
 
+    def scale_target(self, target: np.ndarray, state: dict[str, list[float]]) -> np.ndarray:
+        """What the network is trained on: codes, or values of mean 0 and deviation 1."""
+
     def num_outputs(self, layout: Layout) -> int:
         """Width of the network's head."""
 
@@ -51,11 +55,17 @@ class Task(Protocol):
     def row_losses(self, scores: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Loss of each row, ``float32[n]``: log-loss in nats, or squared error."""
 
+    def constant(self, target: np.ndarray, layout: Layout) -> np.ndarray:
+        """Scores of the best constant prediction for these rows; for compression."""
+
     def predictions(self, scores: np.ndarray, layout: Layout) -> dict[str, Any]:
         """Output columns by name: ``prediction``, and ``probability_<class>``."""
 
     def baselines(self, layout: Layout, seed: int) -> dict[str, Any]:
         """scikit-learn estimators by name: ``trivial``, ``linear``, ``boosting``."""
+
+    def figures(self, scores: np.ndarray, target: np.ndarray, layout: Layout) -> dict[str, Figure]:
+        """Charts of predictions against the truth."""
 
 
 def load(name: str) -> Task:

@@ -1,0 +1,56 @@
+"""Encoded rows: the arrays that a network reads, in memory or in memory-mapped files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Arrays = dict[str, dict[str, NDArray[np.generic]]]
+Inputs = dict[str, dict[str, Tensor]]
+
+
+@dataclass
+class Encoded:
+    """Rows of a table, ready for the network.
+
+    Attributes
+    ----------
+    inputs : dict of str to dict of str to Tensor
+        By column and name of the array; first axis ``n``.
+    target : Tensor, optional
+        ``int64[n]`` codes or ``float32[n]`` scaled values.
+    """
+
+    inputs: Inputs
+    num_rows: int
+    target: Tensor | None = None
+
+    @classmethod
+    def of(cls, arrays: Arrays, num_rows: int, target: NDArray[np.generic] | None = None) -> Encoded:
+        """Wrap NumPy arrays, memory-mapped ones too, without a copy."""
+        inputs = {
+            column: {name: torch.from_numpy(array) for name, array in named.items()}
+            for column, named in arrays.items()
+        }
+        return cls(inputs, num_rows, None if target is None else torch.from_numpy(target))
+
+    def take(self, rows: Tensor, device: torch.device) -> tuple[Inputs, Tensor | None]:
+        """The rows of these numbers (``int64[k]``), on the device."""
+        inputs = {
+            column: {name: tensor[rows].to(device) for name, tensor in named.items()}
+            for column, named in self.inputs.items()
+        }
+        return inputs, None if self.target is None else self.target[rows].to(device)
+
+    def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+        """Row numbers of one epoch's batches, in an order drawn from the generator."""
+        yield from torch.randperm(self.num_rows, generator=generator).split(batch_size)
+
+    def in_order(self, batch_size: int) -> Iterator[Tensor]:
+        """Row numbers of batches from the first row to the last."""
+        yield from torch.arange(self.num_rows).split(batch_size)

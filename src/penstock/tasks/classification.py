@@ -1,0 +1,142 @@
+"""Classification: one of two or more classes.
+
+The second of two classes, in sorted order, is the positive one, as in scikit-learn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from penstock.measure import curves
+
+if TYPE_CHECKING:
+    from penstock.evidence import Figure
+    from penstock.records import Layout
+
+LOSSES = ("cross_entropy",)
+
+
+def metrics(layout: Layout) -> tuple[str, ...]:
+    """ROC AUC first for two classes, accuracy first for more."""
+    if len(layout.classes) == 2:
+        return (
+            "roc_auc", "average_precision", "accuracy", "balanced_accuracy", "f1",
+            "log_loss", "brier_score",
+        )  # fmt: skip
+    return ("accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier_score")
+
+
+def encode_target(column: pa.ChunkedArray, layout: Layout) -> NDArray[np.int64]:
+    """Class codes ``int64[n]`` in the order of ``layout.classes``.
+
+    Raises
+    ------
+    ValueError
+        When a value is null or not among the classes.
+    """
+    codes = pc.index_in(_spelled(column), pa.array(layout.classes))
+    if codes.null_count:
+        raise ValueError(f"{codes.null_count} target values are not among the classes")
+    return codes.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _spelled(column: pa.ChunkedArray) -> pa.Array:
+    """Values as class names: text; integral floats as integers."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if pa.types.is_floating(array.type):
+        whole = pc.all(pc.equal(array, pc.floor(array))).as_py()
+        array = array.cast(pa.int64()) if whole else array
+    return array.cast(pa.string())
+
+
+def learn_target(target: NDArray[np.int64], layout: Layout) -> dict[str, list[float]]:
+    """Class shares of the training rows."""
+    counts = np.bincount(target, minlength=len(layout.classes))
+    return {"shares": (counts / counts.sum()).tolist()}
+
+
+def scale_target(
+    target: NDArray[np.int64], state: dict[str, list[float]]
+) -> NDArray[np.int64]:
+    """What the network is trained on: the codes themselves."""
+    return target
+
+
+def num_outputs(layout: Layout) -> int:
+    """One logit a class."""
+    return len(layout.classes)
+
+
+def decode(outputs: NDArray[np.float32], state: dict[str, list[float]]) -> NDArray[np.float32]:
+    """Mean over members of the softmax of their logits.
+
+    Parameters
+    ----------
+    outputs : float32[n, members, classes]
+    state : dict
+        From :func:`learn_target`; not used.
+
+    Returns
+    -------
+    float32[n, classes]
+        Rows sum to 1.
+
+    Examples
+    --------
+    >>> decode(np.zeros((1, 3, 2), dtype=np.float32), {}).tolist()
+    [[0.5, 0.5]]
+    """
+    shifted = outputs - outputs.max(axis=2, keepdims=True)
+    weights = np.exp(shifted)
+    mean: NDArray[np.float32] = (weights / weights.sum(axis=2, keepdims=True)).mean(axis=1)
+    return mean
+
+
+def row_losses(scores: NDArray[np.float32], target: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Log-loss of each row in nats; probabilities are clipped at 1e-7."""
+    chosen = scores[np.arange(len(target)), target]
+    losses: NDArray[np.float32] = -np.log(np.clip(chosen, 1e-7, 1.0)).astype(np.float32)
+    return losses
+
+
+def constant(target: NDArray[np.int64], layout: Layout) -> NDArray[np.float32]:
+    """The best constant prediction for these rows: their class shares, repeated.
+
+    Its mean row loss is the label entropy.
+    """
+    shares = np.bincount(target, minlength=len(layout.classes)) / max(1, len(target))
+    return np.tile(shares.astype(np.float32), (len(target), 1))
+
+
+def predictions(scores: NDArray[np.float32], layout: Layout) -> dict[str, Any]:
+    """``prediction`` (class name) and one ``probability_<class>`` column a class."""
+    names = np.asarray(layout.classes, dtype=object)
+    columns: dict[str, Any] = {"prediction": names[scores.argmax(axis=1)]}
+    for code, name in enumerate(layout.classes):
+        columns[f"probability_{name}"] = scores[:, code].astype(np.float64)
+    return columns
+
+
+def baselines(layout: Layout, seed: int) -> dict[str, Any]:
+    """Class shares, logistic regression, histogram gradient boosting."""
+    from sklearn.dummy import DummyClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.linear_model import LogisticRegression
+
+    return {
+        "trivial": DummyClassifier(strategy="prior"),
+        "linear": LogisticRegression(max_iter=300, C=1.0, tol=1e-3),
+        "boosting": HistGradientBoostingClassifier(random_state=seed),
+    }
+
+
+def figures(
+    scores: NDArray[np.float32], target: NDArray[np.int64], layout: Layout
+) -> dict[str, Figure]:
+    """Reliability, ROC, precision-recall; a confusion chart for more classes."""
+    return curves.of_classes(scores, target, layout.classes)

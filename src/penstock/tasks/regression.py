@@ -1,0 +1,97 @@
+"""Regression: a number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from penstock.measure import curves
+
+if TYPE_CHECKING:
+    from penstock.evidence import Figure
+    from penstock.records import Layout
+
+LOSSES = ("squared_error", "absolute_error", "huber")
+
+
+def metrics(layout: Layout) -> tuple[str, ...]:
+    """Root mean squared error first."""
+    return ("rmse", "mae", "r2")
+
+
+def encode_target(column: pa.ChunkedArray, layout: Layout) -> NDArray[np.float32]:
+    """Values ``float32[n]``; ValueError when one is null."""
+    if column.null_count:
+        raise ValueError(f"{column.null_count} target values are null")
+    return column.cast(pa.float64()).to_numpy().astype(np.float32)
+
+
+def learn_target(target: NDArray[np.float32], layout: Layout) -> dict[str, list[float]]:
+    """Mean and standard deviation of the training rows; the latter 1 when it is 0."""
+    scale = float(np.std(target, dtype=np.float64)) or 1.0
+    return {"mean": [float(np.mean(target, dtype=np.float64))], "scale": [scale]}
+
+
+def scale_target(
+    target: NDArray[np.float32], state: dict[str, list[float]]
+) -> NDArray[np.float32]:
+    """What the network is trained on: mean 0, standard deviation 1."""
+    scaled: NDArray[np.float32] = (target - state["mean"][0]) / state["scale"][0]
+    return scaled.astype(np.float32)
+
+
+def num_outputs(layout: Layout) -> int:
+    """One."""
+    return 1
+
+
+def decode(outputs: NDArray[np.float32], state: dict[str, list[float]]) -> NDArray[np.float32]:
+    """Mean over members, back in the target's unit: ``[n, members, 1]`` to ``[n]``.
+
+    Examples
+    --------
+    >>> decode(np.ones((1, 2, 1), dtype=np.float32), {"mean": [5.0], "scale": [2.0]}).tolist()
+    [7.0]
+    """
+    mean = outputs[:, :, 0].mean(axis=1)
+    values: NDArray[np.float32] = (mean * state["scale"][0] + state["mean"][0]).astype(np.float32)
+    return values
+
+
+def row_losses(scores: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Squared error of each row, in the target's unit squared."""
+    losses: NDArray[np.float32] = np.square(scores - target).astype(np.float32)
+    return losses
+
+
+def constant(target: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
+    """The best constant prediction for these rows, their mean; its mean row loss is the variance."""
+    return np.full(len(target), np.mean(target, dtype=np.float64), dtype=np.float32)
+
+
+def predictions(scores: NDArray[np.float32], layout: Layout) -> dict[str, Any]:
+    """``prediction`` in the target's unit."""
+    return {"prediction": scores.astype(np.float64)}
+
+
+def baselines(layout: Layout, seed: int) -> dict[str, Any]:
+    """The mean, ridge regression, histogram gradient boosting."""
+    from sklearn.dummy import DummyRegressor
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.linear_model import Ridge
+
+    return {
+        "trivial": DummyRegressor(),
+        "linear": Ridge(),
+        "boosting": HistGradientBoostingRegressor(random_state=seed),
+    }
+
+
+def figures(
+    scores: NDArray[np.float32], target: NDArray[np.float32], layout: Layout
+) -> dict[str, Figure]:
+    """Predicted against actual, and residuals."""
+    return curves.of_values(scores, target, layout.target)
