@@ -34,6 +34,13 @@ class State(BaseModel):
     levels: list[str]
 
 
+def recognise(column: pa.ChunkedArray, name: str) -> float:
+    """Booleans surely; strings unless they are rather text or sets."""
+    if pa.types.is_boolean(column.type):
+        return 1.0
+    return 0.5 if pa.types.is_string(column.type) else 0.0
+
+
 def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
     """The levels that are frequent enough."""
     counts = pc.value_counts(column.cast(pa.string()).drop_null())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
+import warnings
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +24,11 @@ MAX_SIDE = 64
 """Largest side when it is sized from the images (house choice: what two cores can learn)."""
 MAX_PIXELS = 50_000_000
 """An image of more pixels is a decompression bomb, not an example (house choice)."""
+BROKEN = (
+    OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, struct.error, zlib.error,
+    MemoryError, Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow raises on broken content."""
 MAX_LEARN_ROWS = 2_000
 """Images looked at for the size and the pixels' mean and deviation (house choice)."""
 WIDTH = 64
@@ -44,6 +52,51 @@ class State(BaseModel):
     channels: int
     mean: list[float]
     deviation: list[float]
+
+
+MAGIC = (
+    b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*",
+    b"P4", b"P5", b"P6",
+)  # fmt: skip
+"""First bytes of the formats that are recognised, WebP aside."""
+NUM_LOOKED_AT = 100
+"""Values that are looked at to recognise a column (house choice)."""
+
+
+def recognise(column: pa.ChunkedArray, name: str) -> float:
+    """Share of the first values that begin as an image file does."""
+    if not pa.types.is_binary(column.type):
+        return 0.0
+    values = column.drop_null().slice(0, NUM_LOOKED_AT).to_pylist()
+    known = [value[:4] == b"RIFF" and value[8:12] == b"WEBP" for value in values]
+    known = [k or value.startswith(MAGIC) for k, value in zip(known, values, strict=True)]
+    return sum(known) / max(len(known), 1)
+
+
+def unreadable(column: pa.ChunkedArray | pa.Array) -> list[str]:
+    """Why each image cannot be read, empty where it can; decoded at a small scale if possible.
+
+    A missing value counts as readable: it is the column's business whether it may be null.
+    """
+    return [_fault(value) if value is not None else "" for value in column.to_pylist()]
+
+
+def _fault(content: bytes) -> str:
+    if not content:
+        return "an empty file"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured below
+            warnings.simplefilter("ignore", UserWarning)  # odd metadata does not matter
+            image = Image.open(io.BytesIO(content))
+            if image.width * image.height > MAX_PIXELS:
+                return f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}"
+            image.draft(None, (MAX_SIDE, MAX_SIDE))  # JPEG decodes at a smaller scale
+            image.load()
+    except BROKEN as error:
+        said = " ".join(str(error).split()).partition(" <_io")[0]
+        return said[:200] or type(error).__name__
+    return ""
 
 
 def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
@@ -95,7 +148,7 @@ def decode(content: bytes | None) -> Image.Image | None:
         if image.width * image.height > MAX_PIXELS:
             return None
         return ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises on broken content
+    except BROKEN:
         return None
 
 

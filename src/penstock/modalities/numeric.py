@@ -51,6 +51,12 @@ class State(BaseModel):
     levels: list[float]
 
 
+def recognise(column: pa.ChunkedArray, name: str) -> float:
+    """Integers and floats are numbers; nothing else is."""
+    kind = column.type
+    return 0.9 if pa.types.is_integer(kind) or pa.types.is_floating(kind) else 0.0
+
+
 def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
     """Bins at the leaf boundaries of a decision tree on this column alone; levels if few."""
     from scipy.special import ndtri

@@ -1,3 +1,30 @@
 """Free text of several words."""
 
 from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+MIN_WORDS = 3.0
+MIN_DISTINCT = 0.5
+"""Text has at least so many words on average, and at least so large a share of its values is
+distinct (house choice)."""
+LONG_CHARACTERS = 60
+LONG_DISTINCT = 0.2
+"""Long values are text already when fewer are distinct (house choice)."""
+
+
+def recognise(column: pa.ChunkedArray, name: str) -> float:
+    """Strings of several words that mostly differ."""
+    if not pa.types.is_string(column.type):
+        return 0.0
+    values = column.drop_null()
+    if not len(values):
+        return 0.0
+    distinct = pc.count_distinct(values).as_py() / len(values)
+    words = pc.mean(pc.count_substring_regex(values, r"\S+")).as_py()
+    characters = pc.mean(pc.utf8_length(values)).as_py()
+    if words < MIN_WORDS:
+        return 0.1
+    long = characters >= LONG_CHARACTERS and distinct >= LONG_DISTINCT
+    return 0.8 if distinct >= MIN_DISTINCT or long else 0.1

@@ -1,0 +1,263 @@
+"""Folders of media files: a name pattern with named groups, or one subfolder a class.
+
+files -> record batches: the groups as strings, ``path``, and the encoded bytes of each file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from penstock.adapters.sources import location
+from penstock.errors import BadInput, Mistake
+
+if TYPE_CHECKING:
+    from penstock.ports import Progress
+
+BATCH_FILES = 1024
+BATCH_BYTES = 1 << 26
+"""Most files and bytes in one batch (house choice)."""
+
+MOST_BYTES = 1 << 27
+"""A file beyond this is not read: 128 MiB (house choice)."""
+
+RESERVED = ("path", "image", "audio")
+
+
+class MediaSource:
+    """Media files with what their names say; see :class:`penstock.ports.Source`.
+
+    Parameters
+    ----------
+    source : str
+        As the spec says it.
+    root : Path
+        The folder that paths are relative to.
+    files : list of (Path, dict of str to str)
+        Each file and its groups; all have the same groups, in order.
+    unreadable : list of (str, str)
+        Files that were passed by, and why.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        root: Path,
+        files: list[tuple[Path, dict[str, str]]],
+        unreadable: list[tuple[str, str]],
+    ):
+        kinds = {location.MEDIA[path.suffix.lower()] for path, _ in files}
+        if len(kinds) > 1:
+            raise BadInput(
+                Mistake(
+                    "the files of a source are of one kind",
+                    "images and sounds",
+                    source,
+                    "name the files of one kind by a pattern such as {label}/{name}.png",
+                )
+            )
+        self._kind = kinds.pop()
+        self._root = root
+        self._files = files
+        groups = list(files[0][1])
+        self.schema = pa.schema(
+            [(name, pa.string()) for name in (*groups, "path")] + [(self._kind, pa.binary())]
+        )
+        self.kinds = {
+            **dict.fromkeys(groups, "category"),
+            "path": "metadata",
+            self._kind: self._kind,
+        }
+        self.unreadable = unreadable
+        self._passed_by = len(unreadable)
+        self.description = f"{self._kind} files {source}"
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and contents of all files."""
+        return location.digest_named((self._name(path), path) for path, _ in self._files)
+
+    def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
+        """Rows in order of their paths."""
+        del self.unreadable[self._passed_by :]
+        rows: list[tuple[dict[str, str], str, bytes]] = []
+        num_bytes = 0
+        for done, (path, groups) in enumerate(self._files, start=1):
+            content = self._content(path)
+            if content is not None:
+                rows.append((groups, self._name(path), content))
+                num_bytes += len(content)
+            if len(rows) >= BATCH_FILES or num_bytes >= BATCH_BYTES:
+                yield self._batch(rows)
+                rows, num_bytes = [], 0
+                if progress:
+                    progress(done, len(self._files), "files")
+        if rows:
+            yield self._batch(rows)
+
+    def _content(self, path: Path) -> bytes | None:
+        try:
+            if path.stat().st_size > MOST_BYTES:
+                self.unreadable.append((self._name(path), f"more than {MOST_BYTES >> 20} MiB"))
+                return None
+            return path.read_bytes()
+        except OSError as error:
+            self.unreadable.append((self._name(path), error.strerror or type(error).__name__))
+            return None
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
+
+    def _batch(self, rows: list[tuple[dict[str, str], str, bytes]]) -> pa.RecordBatch:
+        groups = self.schema.names[:-2]
+        columns: list[pa.Array] = [
+            pa.array([row[0][name] for row in rows], pa.string()) for name in groups
+        ]
+        columns.append(pa.array([row[1] for row in rows], pa.string()))
+        columns.append(pa.array([row[2] for row in rows], pa.binary()))
+        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+
+def by_pattern(source: str, folder: Path) -> MediaSource:
+    """Open the files whose path has the form of a name pattern.
+
+    A group stands for one or more signs other than ``/``; where a name can be cut in several
+    places, the last one is taken (``hot_dog_12`` as ``{label}_{index}`` is ``hot_dog``, ``12``).
+
+    Raises
+    ------
+    BadInput
+        A pattern that is not well formed, or that matches nothing.
+    """
+    source = source.removeprefix("./")
+    pattern = compile_pattern(source)
+    fixed = location.fixed_part(source)
+    root = Path(os.path.normpath(folder / fixed))
+    prefix = "" if fixed == "." else f"{fixed.rstrip('/')}/"
+    files, unreadable, num_seen = [], [], 0
+    for path in location.files_inside(root) if root.is_dir() else []:
+        name = path.relative_to(root).as_posix()
+        num_seen += 1
+        match = pattern.fullmatch(prefix + name)
+        if match is None:
+            continue
+        if path.suffix.lower() not in location.MEDIA:
+            unreadable.append((name, "not an image or sound by its ending"))
+        elif location.leads_out(path, root):
+            unreadable.append((name, "a link that leads out of the source's folder"))
+        else:
+            files.append((path, match.groupdict()))
+    if not files:
+        raise BadInput(_nothing_matches(source, root.is_dir(), num_seen, unreadable))
+    return MediaSource(source, root, files, unreadable)
+
+
+def _nothing_matches(
+    source: str, is_folder: bool, num_seen: int, unreadable: list[tuple[str, str]]
+) -> Mistake:
+    found = f"none of {num_seen} files matches" if is_folder else "no such folder"
+    if unreadable:
+        found += f"; {unreadable[0][0]}: {unreadable[0][1]}"
+    return Mistake(
+        "a name pattern matches at least one media file",
+        found,
+        source,
+        f"known endings: {' '.join(location.MEDIA)}",
+    )
+
+
+def compile_pattern(source: str) -> re.Pattern[str]:
+    """A name pattern as a regular expression.
+
+    Raises
+    ------
+    BadInput
+        With all that is wrong with it.
+
+    Examples
+    --------
+    >>> compile_pattern("a/{label}_{index}.png").fullmatch("a/hot_dog_12.png").groupdict()
+    {'label': 'hot_dog', 'index': '12'}
+    """
+    mistakes = []
+    names: list[str] = []
+    expression = ""
+    for part in re.split(r"(\{[^{}]*\}|\*\*/|\*)", source):
+        if part.startswith("{") and part.endswith("}"):
+            name = part[1:-1]
+            if not name.isidentifier() or name in RESERVED:
+                mistakes.append(_bad_group(f"{name!r}", source))
+            elif name in names:
+                mistakes.append(_bad_group(f"{name!r} stands twice", source))
+            else:
+                names.append(name)
+                expression += f"(?P<{name}>[^/]+)"
+        elif part == "**/":
+            expression += r"(?:.*/)?"
+        elif part == "*":
+            expression += r"[^/]*"
+        else:
+            if "{" in part or "}" in part:
+                mistakes.append(_bad_group("a brace without its partner", source))
+            expression += re.escape(part)
+    if mistakes:
+        raise BadInput(mistakes)
+    return re.compile(expression, re.IGNORECASE)
+
+
+def _bad_group(found: str, source: str) -> Mistake:
+    return Mistake(
+        "a named group is {name}: letters, digits and _, each once, not path, image or audio",
+        found,
+        source,
+        "for example images/{label}_{index}.png",
+    )
+
+
+def by_class(root: Path, source: str) -> MediaSource:
+    """Open a folder with one subfolder a class: the subfolder's name is the ``label``.
+
+    Raises
+    ------
+    BadInput
+        No media file, or files deeper than one subfolder.
+    """
+    paths = location.media_inside(root)
+    if not paths:
+        raise BadInput(
+            Mistake(
+                "a folder of media files holds at least one",
+                "none",
+                source,
+                f"known endings: {' '.join(location.MEDIA)}",
+            )
+        )
+    deep = [path for path in paths if len(path.relative_to(root).parts) > 2]
+    if deep:
+        raise BadInput(
+            Mistake(
+                "a folder holds one subfolder for each class, and files in those",
+                f"{len(deep)} files lie deeper, such as {deep[0].relative_to(root).as_posix()}",
+                source,
+                "say what the folders mean by a pattern, such as"
+                f" {source.rstrip('/')}/{{split}}/{{label}}/{{name}}{deep[0].suffix}",
+            )
+        )
+    unreadable = []
+    files: list[tuple[Path, dict[str, str]]] = []
+    flat = all(path.parent == root for path in paths)
+    for path in paths:
+        name = path.relative_to(root).as_posix()
+        if location.leads_out(path, root):
+            unreadable.append((name, "a link that leads out of the source's folder"))
+        elif path.parent == root and not flat:
+            unreadable.append((name, "lies beside the folders of the classes"))
+        else:
+            files.append((path, {} if flat else {"label": path.parent.name}))
+    if not files:
+        raise BadInput(Mistake("a media file lies inside its folder", unreadable[0][1], source))
+    return MediaSource(source, root, files, unreadable)
