@@ -68,8 +68,26 @@ def code_version(*modules: str) -> str:
     str
         Hexadecimal SHA-256.
     """
-    sources = {name: of_bytes(_source(name)) for name in sorted(_closure(modules))}
+    sources = {name: of_bytes(_source(name)) for name in sorted(closure(*modules))}
     return of_json({"sources": sources, "libraries": _library_versions()})
+
+
+def closure(*roots: str) -> set[str]:
+    """These modules and all that they import of their own package, however deep.
+
+    Examples
+    --------
+    >>> "penstock.evidence" in closure("penstock.records")
+    True
+    """
+    seen: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(_imports(name))
+    return seen
 
 
 def stage_key(stage: str, code: str, inputs: dict[str, Any]) -> str:
@@ -85,17 +103,6 @@ def stage_key(stage: str, code: str, inputs: dict[str, Any]) -> str:
         JSON values: fingerprints of records and the part of the spec that is read.
     """
     return f"{stage}-{of_json({'stage': stage, 'code': code, 'inputs': inputs})}"
-
-
-def _closure(roots: tuple[str, ...]) -> set[str]:
-    seen: set[str] = set()
-    waiting = list(roots)
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting.extend(_imports(name))
-    return seen
 
 
 @lru_cache(maxsize=None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -105,3 +106,53 @@ class Expectations(Protocol):
         ``observed`` (text), ``failed_rows`` (``int64[k]`` positions, for map expectations;
         else None), ``exception`` (text, empty when it could be computed).
         """
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a registered model.
+
+    Attributes
+    ----------
+    name : str
+        The model's name in the registry.
+    number : str
+        The registry's own number, for example ``3``.
+    tags : dict of str to str
+        What was written on it when it was registered.
+    """
+
+    name: str
+    number: str
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class Registry(Protocol):
+    """Where models get versions and aliases.
+
+    Every method raises :class:`penstock.errors.RegistryUnreachable` when the registry gives
+    no answer: that is never the same as *there is no champion*.
+    """
+
+    def champion(self, name: str) -> Version | None:
+        """The version in use; None when there is none yet."""
+
+    def same(self, name: str, fingerprint: str) -> Version | None:
+        """The newest version that was made from this model; None when there is none."""
+
+    def package(self, weights: Path, state: Path, destination: Path) -> Path:
+        """Write the model as a folder that serves itself; returns that folder."""
+
+    def fetch(self, version: Version, destination: Path) -> Path:
+        """Copy the folder of a version; returns it."""
+
+    def rescore(self, package: Path, table: pa.Table) -> pa.Table:
+        """Predictions of a package for raw rows, from a clean process; NotServable if none."""
+
+    def add(
+        self, package: Path, run_id: str, name: str, tags: dict[str, str], description: str
+    ) -> Version:
+        """Make a version with the alias ``challenger``; an error leaves no version behind."""
+
+    def promote(self, version: Version, expected: Version | None) -> bool:
+        """Make it the champion if the champion is still ``expected``; else do nothing."""
