@@ -29,8 +29,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from penstock.evidence import Check, Figure, Series
 from penstock.measure.judging import held
 
-WIDTH = 400
-"""Width of a chart in its own units: text of 11 units is still legible 328 px wide."""
+WIDTH = 360
+"""Width of a chart in its own units: as a telephone's, so that its text keeps its size there."""
 
 MAX_CATEGORIES = 40
 """Most categories of one chart (house choice: what fits on one page of paper)."""
@@ -50,7 +50,7 @@ PALETTE = (
 _VARIABLES = {INK: "ink", MUTED: "muted", RULE: "rule"} | {
     colour: f"c{n}" for n, colour in enumerate(PALETTE, start=1)
 }
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "penstock",
     "text.parse_math": False,  # a dollar in a column name is a dollar
@@ -94,12 +94,12 @@ def svg(figure: Figure, name: str = "") -> str:
 
 
 def png(figure: Figure) -> bytes:
-    """Draw a figure with its title as a PNG on white, 800 pixels wide."""
+    """Draw a figure with its title as a PNG on white, twice :data:`WIDTH` wide."""
     page = io.BytesIO()
     with _SETTINGS, matplotlib.rc_context(_STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         drawing = _draw(figure)
-        drawing.suptitle(_shorten(figure.title, 60), x=0.02, ha="left", fontsize=12)
+        drawing.suptitle(_shorten(figure.title, 54), x=0.02, ha="left", fontsize=12)
         drawing.set_facecolor("white")
         drawing.set_dpi(144)
         FigureCanvasAgg(drawing).print_png(page, metadata={"Software": None})
@@ -203,7 +203,7 @@ def _needs_room(figure: Figure, categories: list[str]) -> bool:
 
 def _height(figure: Figure, num_categories: int, sideways: bool) -> float:
     if not (sideways and num_categories):
-        return 250
+        return 240
     bars = max(1, sum(series.style in ("bars", "points") for series in figure.series))
     return 70 + num_categories * (10 + 12 * min(bars, 6))
 
@@ -213,7 +213,7 @@ def _place(figure: Figure, categories: list[str], sideways: bool) -> list[tuple[
     index = {name: float(n) for n, name in enumerate(categories)}
     num_dashed = sum(series.style == "dashed" for series in figure.series)
     colours = _colours(figure.series, num_dashed)
-    placed = []
+    placed: list[tuple[str, _Placed]] = []
     for series, colour in zip(figure.series, colours, strict=True):
         if categories:
             shown = [n for n, x in enumerate(series.x) if _category(x) in index]
@@ -222,9 +222,12 @@ def _place(figure: Figure, categories: list[str], sideways: bool) -> list[tuple[
             shown = list(range(len(series.x)))
             at = np.array(series.x, dtype=float)
         shift, width = _beside(figure, series, bool(categories))
-        arrays = [_floats(v, len(series.x))[shown] for v in (series.y, series.low, series.high)]
+        values = (series.y, series.low, series.high)
+        y, low, high = (_floats(v, len(series.x))[shown] for v in values)
         label = _shorten(series.name, 44)
-        placed.append((series.style, _Placed(at + shift, *arrays, colour, label, sideways, width)))
+        placed.append(
+            (series.style, _Placed(at + shift, y, low, high, colour, label, sideways, width))
+        )
     return placed
 
 
@@ -265,7 +268,7 @@ def _line(axes: Axes, series: _Placed, linestyle: str = "-", drawstyle: str = "d
     step: Any = "post" if drawstyle == "steps-post" else None
     if np.isfinite(series.low).any():
         band(series.at, series.low, series.high, step=step, color=series.colour, alpha=0.18, lw=0)
-    how = {"color": series.colour, "ls": linestyle, "ds": drawstyle, "lw": 1.8}
+    how: Any = {"color": series.colour, "ls": linestyle, "ds": drawstyle, "lw": 1.8}
     axes.plot(*series.turned(series.at, series.value), label=series.label, **how)
     alone = _alone(series.value)
     if alone.any():  # a line through one point shows nothing
@@ -290,7 +293,7 @@ def _step(axes: Axes, series: _Placed) -> None:
 def _points(axes: Axes, series: _Placed) -> None:
     _whiskers(axes, series, series.colour)
     size = 6 if len(series.at) <= 50 else 3.5
-    how = {"color": series.colour, "ms": size, "alpha": 0.9 if len(series.at) <= 50 else 0.6}
+    how: Any = {"color": series.colour, "ms": size, "alpha": 0.9 if len(series.at) <= 50 else 0.6}
     axes.plot(*series.turned(series.at, series.value), "o", label=series.label, mew=0, **how)
 
 
@@ -331,7 +334,7 @@ def _scales(axes: Axes, figure: Figure, categories: list[str], sideways: bool) -
     if sideways:
         axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(which="both", length=0, labelsize=10)
+    axes.tick_params(which="both", length=0, labelsize=10.5)
 
 
 def _crowding(categories: list[str]) -> float:
@@ -385,7 +388,8 @@ def _write_values(axes: Axes, placed: list[tuple[str, _Placed]]) -> None:
     if len(bars) != 1 or len(placed) != 1 or len(bars[0].at) > 10:
         return
     series = bars[0]
-    axes.margins(**{"x" if series.sideways else "y": 0.14})
+    room: Any = {"x" if series.sideways else "y": 0.14}
+    axes.margins(**room)
     for at, value, low, high in zip(series.at, series.value, series.low, series.high, strict=True):
         if not np.isfinite(value):
             continue
@@ -408,7 +412,7 @@ def _mark(axes: Axes, figure: Figure) -> None:
     for n, (at, text) in enumerate(figure.marks):
         leftward = at > left + 0.6 * (right - left)
         axes.annotate(
-            _shorten(text, 30), (at, 1), xycoords=("data", "axes fraction"), fontsize=9.5,
+            _shorten(text, 30), (at, 1), xycoords=("data", "axes fraction"), fontsize=10,
             xytext=(-4 if leftward else 4, -2 - 12 * (n % 4)), textcoords="offset points",
             ha="right" if leftward else "left", va="top", color=MUTED,
         )  # fmt: skip
@@ -421,7 +425,7 @@ def _legend(drawing: Drawing, axes: Axes) -> None:
     fitting = int((WIDTH - 10) // (max(map(len, labels)) * 6 + 34))
     drawing.legend(
         handles, labels, loc="outside upper left", ncols=max(1, min(fitting, len(labels))),
-        frameon=False, fontsize=10, handlelength=1.6, columnspacing=1.4, borderpad=0.2,
+        frameon=False, fontsize=10.5, handlelength=1.6, columnspacing=1.4, borderpad=0.2,
     )  # fmt: skip
 
 

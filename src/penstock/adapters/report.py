@@ -36,6 +36,9 @@ LIBRARIES = ("penstock", *fingerprint.NUMERIC_LIBRARIES, "mlflow", "prefect")
 MAX_CELL = 300
 """Most characters of one table cell."""
 
+GROUPED_FROM = 10_000
+"""Numbers from here on are written with separators; a year is not."""
+
 SYMBOLS = {
     "pass": "✓", "note": "i", "warn": "!", "insufficient": "?", "refuse": "✕", "unjudged": "·",
 }  # fmt: skip
@@ -261,8 +264,8 @@ def _facts(
     split = next((r for r in records.values() if isinstance(r, Split)), None)
     if split:
         sizes = (split.train.num_rows, split.valid.num_rows, split.test.num_rows)
-        parts = " · ".join(map(number, sizes))
-        facts.append(("rows", number(sum(sizes)), f"train · valid · test: {parts}"))
+        parts = f"{sizes[0]:,} train, {sizes[1]:,} valid, {sizes[2]:,} test"
+        facts.append(("rows", f"{sum(sizes):,}", parts))
     checks = _counts(decision.checks)
     if checks:
         told = ", ".join(f"{count} {word}" for word, count in checks)
@@ -370,7 +373,8 @@ def _grid(table: Table) -> _Grid:
         numeric = any(map(_is_number, values)) and all(v is None or _is_number(v) for v in values)
         places = _decimals(values) if numeric else 0
         columns.append((name, numeric))
-        shown.append([_fixed(v, places) if numeric else cell(v) for v in values])
+        group = numeric and any(abs(v or 0) >= GROUPED_FROM for v in values)
+        shown.append([_fixed(v, places, group=group) if numeric else cell(v) for v in values])
     rows = [list(row) for row in zip(*shown, strict=True)]
     return _Grid(table.title, table.note, columns, rows)
 
@@ -441,15 +445,16 @@ def _decimals(values: Iterable[Any]) -> int:
         return 0
     largest = math.floor(math.log10(max(known)))
     smallest = math.floor(math.log10(min(known)))
-    enough = min(4, 3 - largest) if largest >= -2 else 2 - largest
+    enough = min(4, 3 - largest) if largest >= -2 else 1 - largest
     return min(6, max(0, enough, -smallest))
 
 
-def _fixed(value: float | None, places: int, trim: bool = False) -> str:
-    """A number with so many decimals; thousands are set apart from 10,000 on."""
+def _fixed(value: float | None, places: int, trim: bool = False, group: bool = False) -> str:
+    """A number with so many decimals; thousands are set apart from 10,000 on, or on wish."""
     if value is None or not math.isfinite(value):
         return "–"
-    text = f"{value:,.{places}f}" if abs(value) >= 10_000 else f"{value:.{places}f}"
+    group = group or abs(value) >= GROUPED_FROM
+    text = f"{value:,.{places}f}" if group else f"{value:.{places}f}"
     if trim and "." in text:
         text = text.rstrip("0").rstrip(".")
     if text.startswith("-"):

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+
 from penstock.adapters import charts, report
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.records import (
@@ -423,7 +424,7 @@ def test_markdown_tells_the_same_and_escapes_it():
     ("values", "shown"),
     [
         ([0.9298, 0.5, None], ["0.9298", "0.5000", "–"]),
-        ([29305, 3256], ["29,305", "3256"]),
+        ([29305, 3256], ["29,305", "3,256"]),
         ([1234.5, 0.25], ["1234.5", "0.2"]),
         ([0.0, 0.00004], ["0.000000", "0.000040"]),
         ([-0.00001, 1.0], ["−0.00001", "1.00000"]),
@@ -474,7 +475,8 @@ def test_a_figure_without_a_number_says_so(drawn):
 @pytest.mark.parametrize("sideways", [False, True])
 def test_every_style_draws_every_kind_of_x(style, x, sideways):
     y = [0.5, None, 0.7][: len(x)]
-    series = Series(name="s", x=x, y=y, low=[0.4, None, 0.6][: len(x)], high=[0.6, None, 0.9][: len(x)],
+    series = Series(name="s", x=x, y=y, low=[0.4, None, 0.6][: len(x)],
+                    high=[0.6, None, 0.9][: len(x)],
                     style=style)  # fmt: skip
     drawing = charts.svg(figure(series, horizontal=sideways))
     assert "var(--c1," in drawing
@@ -493,7 +495,7 @@ def test_equal_figures_give_equal_bytes_and_names_keep_ids_apart():
 def test_a_chart_has_no_size_no_ground_and_no_fixed_ink():
     drawing = charts.svg(roc())
     root = ElementTree.fromstring(drawing)
-    assert root.get("viewBox") == "0 0 400 250"
+    assert root.get("viewBox") == "0 0 360 240"
     assert root.get("width") is None
     assert root.find(f"{SVG}title").text == "ROC curve"
     assert root.get("aria-label") == "ROC curve. Area under the curve: 0.930"
@@ -546,9 +548,9 @@ def test_five_hundred_points_stay_small():
         assert len(drawing) < 90_000
 
 
-def test_a_png_is_eight_hundred_pixels_wide_and_carries_its_title():
+def test_a_png_is_twice_as_wide_as_the_chart_and_carries_its_title():
     picture = charts.png(roc())
-    assert struct.unpack(">II", picture[16:24]) == (800, 500)
+    assert struct.unpack(">II", picture[16:24]) == (720, 480)
     assert picture != charts.png(roc().model_copy(update={"title": "another"}))
 
 
