@@ -41,6 +41,9 @@ LEAST_CODES = 0.01
 MOST_DIGITS = 18
 """Longer integers do not fit in 64 bits: they are codes."""
 
+NUM_LOOKED_AT = 1000
+"""Distinct values that are looked at before a column of text is searched for times."""
+
 Read = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 
 
@@ -407,10 +410,14 @@ DATES = {
 }
 """Forms of a date by name. Where month and day could be exchanged throughout, it stays text."""
 
-MONTHS = pa.array("jan feb mar apr may jun jul aug sep oct nov dec".split())
+MONTHS = pa.array(
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+)
 
 
 def _time_reading(found: Levels, force: bool) -> Reading | None:
+    if not force and not _hint(found.values):
+        return None
     shares = {}
     for name in DATES:
         times, _ = parse_times(found.values, name)
@@ -433,6 +440,12 @@ def _time_reading(found: Levels, force: bool) -> Reading | None:
     return Reading(target, read, found.unmarked(mask), f"written as {best}")
 
 
+def _hint(values: pa.Array) -> bool:
+    """Whether some of the first values are times: long texts are not searched in full."""
+    first = values.slice(0, NUM_LOOKED_AT)
+    return any(pc.any(pc.is_valid(parse_times(first, name)[0])).as_py() for name in DATES)
+
+
 def parse_times(values: pa.Array, form: str) -> tuple[pa.Array, bool]:
     """Read points in time.
 
@@ -452,7 +465,8 @@ def parse_times(values: pa.Array, form: str) -> tuple[pa.Array, bool]:
 
     Examples
     --------
-    >>> times, zoned = parse_times(pa.array(["2024-02-29T12:00+02:00", "2023-02-29"]), "year-month-day")
+    >>> values = pa.array(["2024-02-29T12:00+02:00", "2023-02-29"])
+    >>> times, zoned = parse_times(values, "year-month-day")
     >>> times.to_pylist(), zoned
     ([datetime.datetime(2024, 2, 29, 10, 0), None], True)
     """

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from penstock.measure import slack
 
 DELIMITERS = ("|", ";", ",")
 """What stands between the members of a set written in one cell."""
@@ -51,3 +57,37 @@ def delimiter_of(column: pa.ChunkedArray) -> str:
         if pc.count_distinct(members).as_py() <= MAX_MEMBERS * len(distinct) and words <= MAX_WORDS:
             return sign
     return ""
+
+
+MAX_LISTED_MEMBERS = 200
+"""Most distinct members that a contract lists (house choice)."""
+MAX_UNSEEN_SHARE = 0.018
+"""As for categories: up to this expected share of cells with unseen members they are news."""
+
+
+def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
+    """Cells made of known members only, where these are few; nothing for Arrow lists."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return []
+    cells = column.drop_null().combine_chunks()
+    if not len(cells):
+        return []
+    mark = delimiter_of(column)
+    if not mark:
+        return []
+    parts = pc.list_flatten(pc.split_pattern(cells, pattern=mark))
+    counts = pc.value_counts(pc.utf8_trim_whitespace(parts))
+    singletons = int(np.sum(counts.field("counts").to_numpy() == 1))
+    unseen = slack.unseen_share(singletons, len(cells))
+    if len(counts) > MAX_LISTED_MEMBERS or unseen > MAX_UNSEEN_SHARE:
+        return []
+    members = "|".join(re.escape(member) for member in sorted(counts.field("values").to_pylist()))
+    member = rf"\s*(?:{members})\s*"
+    expression = f"^{member}(?:{re.escape(mark)}{member})*$"
+    return [
+        {
+            "type": "expect_column_values_to_match_regex",
+            "kwargs": {"column": name, "regex": expression, "mostly": slack.mostly(unseen)},
+            "meta": {"severity": "error", "quarantine": True},
+        }
+    ]

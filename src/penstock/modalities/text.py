@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from penstock.measure import slack
 
 MIN_WORDS = 3.0
 MIN_DISTINCT = 0.5
@@ -28,3 +32,27 @@ def recognise(column: pa.ChunkedArray, name: str) -> float:
         return 0.1
     long = characters >= LONG_CHARACTERS and distinct >= LONG_DISTINCT
     return 0.8 if distinct >= MIN_DISTINCT or long else 0.1
+
+
+LENGTH_SLACK = 4
+"""A text may be so many times as long as the longest one seen (house choice)."""
+
+
+def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
+    """Texts that are not empty and not absurdly long."""
+    lengths = pc.min_max(pc.utf8_length(column.cast(pa.large_string()))).as_py()
+    if lengths["min"] is None:
+        return []
+    kwargs = {
+        "column": name,
+        "min_value": min(lengths["min"], 1),
+        "max_value": LENGTH_SLACK * max(lengths["max"], 1),
+        "mostly": slack.mostly(slack.stray_share(len(column) - column.null_count)),
+    }
+    return [
+        {
+            "type": "expect_column_value_lengths_to_be_between",
+            "kwargs": kwargs,
+            "meta": {"severity": "error", "quarantine": True},
+        }
+    ]

@@ -1,0 +1,178 @@
+"""Tell what is predicted: the task, how the target is stored, and its classes.
+
+raw target column -> :class:`Target`
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock import arrow_types
+from penstock.arrow_types import Read, Reading
+from penstock.errors import Mistake
+
+MOST_INTEGER_CLASSES = 20
+"""Whole numbers of more levels are a regression (the house plan's inference rule)."""
+
+MOST_CLASSES = 1000
+MOST_DISTINCT = 0.5
+"""A target of more levels, or of more levels for each row, names rows rather than classes
+(house choice)."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Attributes
+    ----------
+    task : str
+        ``classification`` or ``regression``.
+    reading : Reading
+        To bool, int64 or string for classes, to double for a regression.
+    num_null : int
+        Rows without a target.
+    why : str
+        Why this task.
+    """
+
+    task: str
+    reading: Reading
+    num_null: int
+    why: str
+
+
+def plan(
+    name: str, raw: pa.ChunkedArray, task: str, kind: str
+) -> tuple[Target | None, list[Mistake]]:
+    """Decide the task and how the target is read.
+
+    Parameters
+    ----------
+    name : str
+        The target column.
+    raw : pa.ChunkedArray
+        All its rows.
+    task : {"auto", "classification", "regression"}
+        As the spec says.
+    kind : str
+        ``category`` when it is a named group of a path.
+    """
+    as_text = task == "classification" or (kind == "category" and task == "auto")
+    reading = arrow_types.reading(raw)
+    if reading and as_text and (reading.tokens or kind == "category"):
+        reading = arrow_types.reading(raw, "text")
+    if reading is None or pa.types.is_binary(reading.arrow_type):
+        return None, [_not_a_target(name, f"type {raw.type}")]
+    typed = reading.read(raw)
+    if typed.null_count == len(typed):
+        return None, [_not_a_target(name, "no value in any row")]
+    number = pa.types.is_integer(typed.type) or pa.types.is_floating(typed.type)
+    if not number and not (pa.types.is_string(typed.type) or pa.types.is_boolean(typed.type)):
+        return None, [_not_a_target(name, f"values of type {typed.type}")]
+    chosen, why = (task, "said in data.task") if task != "auto" else _infer(typed, number)
+    if chosen == "regression":
+        if not number:
+            return None, [_not_numbers(name, typed)]
+        read = _then_cast(reading, pa.float64())
+    else:
+        mistakes = _levels(name, typed)
+        if mistakes:
+            return None, mistakes
+        read = _class_reading(reading, typed)
+    return Target(chosen, read, typed.null_count, why), []
+
+
+def classes(levels: pa.Array) -> list[str]:
+    """Class names in encoding order: numbers by size, anything else by spelling.
+
+    Examples
+    --------
+    >>> classes(pa.array(["10", "9", "1"])), classes(pa.array([True, False]))
+    (['1', '9', '10'], ['false', 'true'])
+    """
+    names = sorted(set(pc.cast(levels.drop_null(), pa.string()).to_pylist()))
+    try:
+        return sorted(names, key=lambda name: (float(name), name))
+    except ValueError:
+        return names
+
+
+def _infer(typed: pa.ChunkedArray, number: bool) -> tuple[str, str]:
+    if not number:
+        return "classification", f"the target holds {typed.type} values"
+    num_levels = pc.count_distinct(typed).as_py()
+    if not _whole(typed):
+        return "regression", "the target holds numbers with decimals"
+    if num_levels <= MOST_INTEGER_CLASSES:
+        return "classification", f"the target holds {num_levels} different whole numbers"
+    return (
+        "regression",
+        f"the target holds {num_levels} different whole numbers, more than {MOST_INTEGER_CLASSES}",
+    )
+
+
+def _whole(typed: pa.ChunkedArray) -> bool:
+    if pa.types.is_integer(typed.type):
+        return True
+    return bool(pc.all(pc.equal(typed, pc.floor(typed))).as_py())
+
+
+def _class_reading(reading: Reading, typed: pa.ChunkedArray) -> Reading:
+    """Classes are spelled from bool, int64 or string; other numbers become strings here."""
+    if not pa.types.is_floating(typed.type):
+        return reading
+    return _then_cast(reading, pa.int64() if _whole(typed) else pa.string())
+
+
+def _then_cast(reading: Reading, target: pa.DataType) -> Reading:
+    read: Read = reading.read
+    return Reading(
+        target, lambda column: pc.cast(read(column), target), reading.tokens, reading.why
+    )
+
+
+def _levels(name: str, typed: pa.ChunkedArray) -> list[Mistake]:
+    num_values = len(typed) - typed.null_count
+    num_levels = pc.count_distinct(typed).as_py()
+    if num_levels < 2:
+        return [one_class(name)]
+    if num_levels <= MOST_CLASSES and (num_levels <= 2 or num_levels <= MOST_DISTINCT * num_values):
+        return []
+    return [
+        Mistake(
+            f"a target of classes has at most {MOST_CLASSES} levels that repeat",
+            f"{num_levels} levels in {num_values} rows",
+            f"data.target: {name}",
+            "name the column of classes; or say data.task: regression if it holds numbers",
+        )
+    ]
+
+
+def one_class(name: str) -> Mistake:
+    """The mistake of a target that is the same everywhere."""
+    return Mistake(
+        "a target has at least two classes or values",
+        "one value in all rows",
+        f"data.target: {name}",
+        "name another target, or add the rows of the other class",
+    )
+
+
+def _not_a_target(name: str, found: str) -> Mistake:
+    return Mistake(
+        "a target holds text, booleans or numbers", found, f"data.target: {name}", "name another"
+    )
+
+
+def _not_numbers(name: str, typed: pa.ChunkedArray) -> Mistake:
+    examples = ", ".join(repr(str(v))[:40] for v in typed.drop_null().unique()[:3].to_pylist())
+    return Mistake(
+        "the target of a regression holds numbers",
+        f"values such as {examples}",
+        f"data.target: {name}",
+        "say data.task: classification, or mend the values that are no numbers",
+    )
