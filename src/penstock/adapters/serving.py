@@ -1,0 +1,167 @@
+"""What MLflow runs when it serves a model: this file is copied into every package.
+
+It takes raw columns as pandas holds them, makes Arrow columns of the kinds that the model
+was trained on, and lets :class:`penstock.model.Model` do the rest.
+
+The signature says *any* for every input, on purpose, and the kinds are enforced here:
+MLflow 3.17 refuses an int64 column for a ``double``, a column of nulls for anything, and a
+time zone; it turns the null of a boolean into ``False`` and fails on the null of a
+``binary``.
+
+DataFrame -> DataFrame
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel
+
+KINDS = {
+    "double": pa.float64(),
+    "string": pa.string(),
+    "boolean": pa.bool_(),
+    "datetime": pa.timestamp("us"),
+    "binary": pa.binary(),
+}
+
+
+class PackagedModel(PythonModel):
+    """A penstock model behind MLflow's interface."""
+
+    def load_context(self, context: Any) -> None:
+        """Load weights and state with the code that travels in the package."""
+        folder = Path(context.artifacts["weights"]).parent
+        check_code(folder.parent / "code")
+        from penstock.model import Model
+
+        self.model = Model.load(folder)
+
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Predictions, one row for each input row, under the same index.
+
+        Raises
+        ------
+        ValueError
+            With every column that is missing or holds what it cannot hold.
+        """
+        table = as_table(model_input, self.model.inputs())
+        predictions: pd.DataFrame = self.model.predict(table).to_pandas()
+        return predictions.set_axis(model_input.index, axis=0)
+
+
+def as_table(frame: pd.DataFrame, inputs: list[tuple[str, str, bool]]) -> pa.Table:
+    """The columns that the model reads, as Arrow; other columns are left out.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Raw columns. A missing column that may be null is all null.
+    inputs : list of (name, kind, nullable)
+        From :meth:`penstock.model.Model.inputs`.
+
+    Raises
+    ------
+    ValueError
+        With every mistake.
+    """
+    columns, mistakes = {}, []
+    for name, kind, nullable in inputs:
+        if name in frame.columns:
+            try:
+                columns[name] = as_kind(frame[name], kind)
+            except (ValueError, TypeError, pa.ArrowException) as error:
+                mistakes.append(f"column {name!r} holds what is no {kind}: {error}")
+        elif nullable:
+            columns[name] = pa.nulls(len(frame), KINDS[kind])
+        else:
+            mistakes.append(f"column {name!r} ({kind}) is missing")
+    if mistakes:
+        raise ValueError("; ".join(mistakes))
+    return pa.table(columns)
+
+
+def as_kind(column: pd.Series, kind: str) -> pa.Array:
+    """One column as one of the five kinds; nulls stay nulls.
+
+    Examples
+    --------
+    >>> as_kind(pd.Series([1, None], dtype=object), "double").to_pylist()
+    [1.0, None]
+    >>> as_kind(pd.Series([1.0, None]), "string").to_pylist()
+    ['1', None]
+    """
+    if column.isna().all():
+        return pa.nulls(len(column), KINDS[kind])
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if kind == "double":
+        numbers = pd.to_numeric(column, errors="raise")
+        return pa.array(numbers, from_pandas=True).cast(pa.float64(), safe=False)
+    if kind == "string":
+        return _as_string(column)
+    if kind == "datetime":
+        return _as_datetime(column)
+    if kind == "binary":
+        raw = [base64.b64decode(v, validate=False) if isinstance(v, str) else v for v in column]
+        return pa.array(raw, pa.binary(), from_pandas=True)
+    return pa.array(column, from_pandas=True).cast(KINDS[kind])
+
+
+def _as_string(column: pd.Series) -> pa.Array:
+    try:
+        values = pa.array(column, from_pandas=True)
+    except pa.ArrowException:  # values of several types
+        values = pa.array([None if pd.isna(v) else str(v) for v in column], pa.string())
+    if pa.types.is_floating(values.type) and pc.all(pc.equal(values, pc.floor(values))).as_py():
+        values = values.cast(pa.int64())  # integers that pandas made floats for a null's sake
+    return values.cast(pa.string())
+
+
+def _as_datetime(column: pd.Series) -> pa.Array:
+    if pd.api.types.is_numeric_dtype(column):
+        raise ValueError("a number; write times as ISO 8601 text")
+    times = pd.to_datetime(column, utc=True)
+    return (
+        pa.array(times, from_pandas=True)
+        .cast(pa.timestamp("us", tz="UTC"), safe=False)
+        .cast(pa.timestamp("us"))
+    )
+
+
+def check_code(folder: Path) -> None:
+    """Make sure that a model is scored with its own code.
+
+    MLflow puts the package's code first on the path, but a process that has imported another
+    penstock keeps it. Where the two do not differ there is no harm.
+
+    Raises
+    ------
+    ImportError
+        When this process runs other code than the package's.
+    """
+    import penstock
+
+    running = Path(str(penstock.__file__)).resolve().parent
+    packaged = (folder / "penstock").resolve()
+    if running == packaged:
+        return
+    for source in packaged.rglob("*.py"):
+        twin = running / source.relative_to(packaged)
+        if not twin.is_file() or twin.read_bytes() != source.read_bytes():
+            raise ImportError(
+                f"this process has imported penstock from {running}, whose"
+                f" {source.relative_to(packaged)} is not the model's own;"
+                " load the model in a process of its own"
+            )
+
+
+set_model(PackagedModel())

@@ -1,0 +1,180 @@
+"""Write a trained model as a folder that serves itself.
+
+The folder holds weights (``safetensors``), state (JSON), the code that reads them, the
+signature, an example and the pinned requirements. No pickle, and no penstock to install.
+
+weights, state -> folder
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import shutil
+import tempfile
+from functools import lru_cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from packaging.version import Version
+
+from penstock import fingerprint, plugins
+from penstock.adapters.tracking.connection import quiet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from penstock.records import Layout
+
+FORMAT_VERSION = "1"
+"""Of the package; a reader refuses what it does not know."""
+
+EXAMPLES: dict[str, Any] = {
+    "double": 0.0,
+    "string": "",
+    "boolean": False,
+    "datetime": "2000-01-01T00:00:00",
+    "binary": b"",
+}
+"""One made-up value of each kind: an example never shows a row of a person."""
+
+
+def package(weights: Path, state: Path, destination: Path) -> Path:
+    """Write the package.
+
+    Parameters
+    ----------
+    weights, state : Path
+        ``safetensors`` and JSON, as ``fit`` left them.
+    destination : Path
+        A folder that does not exist yet.
+
+    Returns
+    -------
+    Path
+        ``destination``.
+    """
+    quiet()
+    import mlflow.pyfunc
+
+    from penstock.model import Model
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        shutil.copyfile(weights, folder / "weights.safetensors")
+        shutil.copyfile(state, folder / "state.json")
+        model = Model.load(folder)
+        modules = code_of(model.layout)
+        copy_code(modules, folder / "penstock")
+        mlflow.pyfunc.save_model(
+            path=str(destination),
+            python_model=str(Path(__file__).parents[1] / "serving.py"),
+            artifacts={
+                "weights": str(folder / "weights.safetensors"),
+                "state": str(folder / "state.json"),
+            },
+            code_paths=[str(folder / "penstock")],
+            signature=signature(model),
+            input_example=example(model),
+            pip_requirements=requirements(modules),
+            metadata={
+                "penstock_format": FORMAT_VERSION,
+                "penstock_model": fingerprint.of_json(
+                    [fingerprint.of_file(weights), fingerprint.of_file(state)]
+                ),
+                "inputs": [
+                    {"name": name, "kind": kind, "nullable": nullable}
+                    for name, kind, nullable in model.inputs()
+                ],
+            },
+        )
+    for pycache in destination.rglob("__pycache__"):
+        shutil.rmtree(pycache)
+    return destination
+
+
+def code_of(layout: Layout) -> list[str]:
+    """Dotted names of all modules that the model needs, sorted.
+
+    The import closure of ``penstock.model`` and of the plug-ins that the layout names, with
+    the packages around them.
+    """
+    kinds = {column.modality for column in layout.features}
+    roots = ["penstock.model", plugins.modules("penstock.tasks")[layout.task]]
+    roots += [plugins.modules("penstock.modalities")[kind] for kind in sorted(kinds)]
+    names = fingerprint.closure(*roots)
+    for name in tuple(names):
+        parents = name.split(".")[:-1]
+        names.update(".".join(parents[:depth]) for depth in range(1, len(parents) + 1))
+    return sorted(names)
+
+
+def copy_code(modules: list[str], destination: Path) -> None:
+    """Copy penstock's own modules; those of other distributions become requirements."""
+    for name in modules:
+        if name.partition(".")[0] == "penstock":
+            source = _source(name)
+            parts = name.split(".")[1:]
+            if source.name == "__init__.py":
+                target = destination.joinpath(*parts, "__init__.py")
+            else:
+                target = destination.joinpath(*parts[:-1], source.name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+def requirements(modules: list[str]) -> list[str]:
+    """Pinned distributions that these modules import, MLflow and the script's own included.
+
+    Local versions are cut (``torch==2.13.0``, not ``+cpu``): no index has them.
+    """
+    tops = {"mlflow", "pandas", "pyarrow", "safetensors"}
+    for name in modules:
+        top = name.partition(".")[0]
+        tops |= _imports(_source(name)) if top == "penstock" else {top}
+    distributions = _distributions()
+    names = {distributions[top] for top in tops if top != "penstock" and top in distributions}
+    return sorted(f"{name}=={Version(metadata.version(name)).public}" for name in names)
+
+
+def signature(model: Any) -> Any:
+    """Inputs by name, nullable ones not required; see ``serving.py`` on *any*."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType
+
+    return ModelSignature(
+        inputs=Schema([ColSpec(AnyType(), name, not null) for name, _, null in model.inputs()]),
+        outputs=Schema([ColSpec(DataType[kind], name) for name, kind in model.outputs()]),
+    )
+
+
+def example(model: Any) -> pd.DataFrame:
+    """One made-up row."""
+    import pandas as pd
+
+    return pd.DataFrame([{name: EXAMPLES[kind] for name, kind, _ in model.inputs()}])
+
+
+def _source(module: str) -> Path:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no source for {module}", name=module)
+    return Path(spec.origin)
+
+
+def _imports(source: Path) -> set[str]:
+    """First names of the modules that a file imports, but for the standard library."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source.read_bytes())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+@lru_cache(maxsize=1)
+def _distributions() -> dict[str, str]:
+    return {top: names[0] for top, names in metadata.packages_distributions().items()}

@@ -1,0 +1,162 @@
+"""Give a packaged model its version and its alias.
+
+The registry has no compare-and-set: lock, read the champion again, then set the alias. *No
+champion yet* and *out of reach* are different answers.
+
+package, run -> version
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock.adapters.clean_process import rescore
+from penstock.adapters.tracking.connection import Connection, without_secrets
+from penstock.adapters.tracking.package import package
+from penstock.ports import Version
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+FINGERPRINT_TAG = "penstock.model"
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow answers for a model, and for an alias, that does not exist."""
+
+DESCRIPTION_LENGTH = 5000
+"""MLflow's column for descriptions."""
+
+
+class MlflowRegistry:
+    """MLflow's registry as :class:`penstock.ports.Registry`."""
+
+    def __init__(self, connection: Connection):
+        self.connection = connection
+
+    def champion(self, name: str) -> Version | None:
+        """The version with the alias ``champion``; None when there is none yet."""
+        return self._aliased(name, CHAMPION)
+
+    def challenger(self, name: str) -> Version | None:
+        """The version with the alias ``challenger``; None when there is none."""
+        return self._aliased(name, CHALLENGER)
+
+    def same(self, name: str, fingerprint: str) -> Version | None:
+        """The newest version that was made from this model; None when there is none."""
+        client = self.connection.client
+        query = f"name = '{name}' AND tags.`{FINGERPRINT_TAG}` = '{fingerprint}'"
+        with self.connection.reaching():
+            found = list(client.search_model_versions(query))
+        if not found:
+            return None
+        newest = max(found, key=lambda version: int(version.version))
+        return Version(name, str(newest.version), dict(newest.tags))
+
+    def package(self, weights: Path, state: Path, destination: Path) -> Path:
+        """Write the model as a folder that serves itself."""
+        return package(weights, state, destination)
+
+    def rescore(self, package: Path, table: pa.Table) -> pa.Table:
+        """Predictions of a package for raw rows, from a clean process."""
+        return rescore(package, table)
+
+    def fetch(self, version: Version, destination: Path) -> Path:
+        """Copy the folder of a version."""
+        client = self.connection.client
+        from mlflow.artifacts import download_artifacts
+
+        with self.connection.reaching():
+            source = client.get_model_version_download_uri(version.name, version.number)
+            destination.mkdir(parents=True, exist_ok=True)
+            folder = download_artifacts(
+                artifact_uri=source, dst_path=str(destination), tracking_uri=self.connection.uri
+            )
+        return Path(folder)
+
+    def add(
+        self, package: Path, run_id: str, name: str, tags: dict[str, str], description: str
+    ) -> Version:
+        """Make a version with the alias ``challenger``, shown on the run's page as its model."""
+        from mlflow.exceptions import MlflowException
+
+        client = self.connection.client
+        with self.connection.reaching():
+            self._ensure_model(name)
+            model_id, location = self._log_model(package, run_id, name)
+            number = ""
+            try:
+                made = client.create_model_version(
+                    name,
+                    location,  # a models:/ source is looked up in MLflow's global address
+                    run_id=run_id,
+                    tags=tags,
+                    description=description[:DESCRIPTION_LENGTH],
+                    model_id=model_id,
+                )
+                number = str(made.version)
+                shown = json.dumps([{"name": name, "version": number}])
+                client.set_logged_model_tags(model_id, {"mlflow.modelVersions": shown})
+                client.set_registered_model_alias(name, CHALLENGER, number)
+            except (MlflowException, OSError, KeyboardInterrupt):
+                if number:
+                    client.delete_model_version(name, number)
+                client.delete_logged_model(model_id)
+                raise
+        return Version(name, number, tags)
+
+    def promote(self, version: Version, expected: Version | None) -> bool:
+        """Make it the champion if the champion is still ``expected``."""
+        client = self.connection.client
+        lock = re.sub(r"[^\w.-]", "_", version.name)
+        with self.connection.reaching(), self.connection.lock(f"promote-{lock}"):
+            now = self.champion(version.name)
+            if (now and now.number) != (expected and expected.number):
+                return False
+            client.set_registered_model_alias(version.name, CHAMPION, version.number)
+            waiting = self.challenger(version.name)
+            if waiting and waiting.number == version.number:
+                client.delete_registered_model_alias(version.name, CHALLENGER)
+        return True
+
+    def _aliased(self, name: str, alias: str) -> Version | None:
+        from mlflow.exceptions import MlflowException
+
+        client = self.connection.client
+        with self.connection.reaching():
+            try:
+                found = client.get_model_version_by_alias(name, alias)
+            except MlflowException as error:
+                if error.error_code in ABSENT and "not found" in str(error):
+                    return None
+                raise
+        return Version(name, str(found.version), dict(found.tags))
+
+    def _ensure_model(self, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.connection.client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    def _log_model(self, package: Path, run_id: str, name: str) -> tuple[str, str]:
+        """Keep the folder as a logged model of the run; returns its id and place."""
+        from mlflow.entities import LoggedModelOutput
+        from mlflow.models import Model
+
+        client = self.connection.client
+        experiment = client.get_run(run_id).info.experiment_id
+        logged = client.create_logged_model(experiment, name, source_run_id=run_id)
+        card = Model.load(str(package))
+        card.run_id, card.model_id = run_id, logged.model_id
+        card.artifact_path = without_secrets(logged.artifact_location)
+        card.save(str(package / "MLmodel"))
+        client.log_model_artifacts(logged.model_id, str(package))
+        client.finalize_logged_model(logged.model_id, "READY")
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        return logged.model_id, logged.artifact_location
