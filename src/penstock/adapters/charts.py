@@ -349,7 +349,7 @@ def _scale(axis: Any, values: list[float], whole: bool) -> None:
         axis.set_major_locator(LogLocator(numticks=6))
         axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
     else:
-        axis.set_major_locator(MaxNLocator(nbins=6, integer=whole))
+        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], integer=whole))
     axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
 
 

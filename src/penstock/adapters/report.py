@@ -132,7 +132,13 @@ def markdown(decision: Decision, records: Mapping[str, Record]) -> str:
         parts.append("In brackets: 95% interval.")
     if decision.checks:
         rows = [
-            [f"{SYMBOLS[c.outcome]} {c.outcome}", c.label, _measured(c), limit(c), c.why]
+            [
+                f"{SYMBOLS[c.outcome]} {c.outcome}",
+                c.label,
+                _bracketed(*_measured(c)),
+                limit(c),
+                c.why,
+            ]
             for c in _urgent_first(decision.checks)
         ]
         parts += ["## Checks", _pipes(["outcome", "check", "value", "limit", "why"], rows)]
@@ -148,10 +154,7 @@ class _Scores:
 
     def plain(self) -> list[list[str]]:
         """The rows as plain text."""
-        return [
-            [name, f"{value} [{span}]" if span else value, *others]
-            for name, (value, span), others in self.rows
-        ]
+        return [[name, _bracketed(*estimate), *others] for name, estimate, others in self.rows]
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ def _template() -> Any:
     )
     environment.filters |= {
         "number": number,
-        "words": lambda name: str(name).replace("_", " "),
+        "heading": _heading,
         "gauge": lambda check: Markup(charts.interval(check)),  # noqa: S704 - numbers only
         "measured": _measured,
         "limit": limit,
@@ -209,12 +212,12 @@ def _sections(decision: Decision, records: Mapping[str, Record]) -> list[_Sectio
 def _section(name: str, decision: Decision, record: Record | None) -> _Section:
     checks = _urgent_first(check for check in decision.checks if check.stage == name)
     evidence = record.evidence if record else Evidence()
-    seconds = decision.timings.get(name, record.seconds if record else 0.0)
+    seconds = decision.timings.get(name, record.seconds if record else None)
     return _Section(
         name=name,
         anchor="stage-" + re.sub(r"\W+", "-", name),
         outcome=checks[0].outcome if checks else "",
-        seconds=duration(seconds),
+        seconds="" if seconds is None else duration(seconds),
         cached=name in decision.cached,
         checks=checks,
         evidence=evidence,
@@ -260,7 +263,7 @@ def _facts(
     estimate = _estimates(records, decision).get(declared)
     if estimate:
         value, span = _estimate(estimate)
-        facts.append((declared.replace("_", " "), value, f"95% interval {span}" if span else ""))
+        facts.append((declared, value, f"95% interval {span}" if span else ""))
     split = next((r for r in records.values() if isinstance(r, Split)), None)
     if split:
         sizes = (split.train.num_rows, split.valid.num_rows, split.test.num_rows)
@@ -329,15 +332,18 @@ def _estimate(estimate: Estimate, places: int | None = None) -> tuple[str, str]:
     return _fixed(estimate.value, places), span
 
 
-def _measured(check: Check) -> str:
-    """A check's value and interval in one line."""
+def _measured(check: Check) -> tuple[str, str]:
+    """A check's value and interval as text."""
     if not check.enough or check.value is None:
-        return "not measured"
+        return "not measured", ""
     if check.low is None or check.high is None:
-        return number(check.value)
+        return number(check.value), ""
     estimate = Estimate(value=check.value, low=check.low, high=check.high)
-    value, span = _estimate(estimate, _decimals([check.value, check.low, check.high]))
-    return f"{value} [{span}]"
+    return _estimate(estimate, _decimals([check.value, check.low, check.high]))
+
+
+def _bracketed(value: str, span: str) -> str:
+    return f"{value} [{span}]" if span else value
 
 
 def limit(check: Check) -> str:
@@ -357,6 +363,12 @@ def limit(check: Check) -> str:
         return f"{sign} {number(check.limit)}"
     end = "lower" if (check.burden == "prove") == (check.better == "higher") else "upper"
     return f"{sign} {number(check.limit)} ({end} end counts)"
+
+
+def _heading(name: str) -> str:
+    """A name as a heading: words, the first one with a capital."""
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def _about(check: Check) -> str:
