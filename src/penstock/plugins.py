@@ -36,3 +36,8 @@ def modules(package: str) -> dict[str, str]:
 def load(package: str, name: str) -> Any:
     """The plug-in module of this name; KeyError when there is none."""
     return import_module(modules(package)[name])
+
+
+def offered(group: str) -> list[str]:
+    """Names of the entry points of a group, sorted."""
+    return sorted(point.name for point in entry_points(group=group))

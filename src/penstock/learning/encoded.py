@@ -39,6 +39,15 @@ class Encoded:
         }
         return cls(inputs, num_rows, None if target is None else torch.from_numpy(target))
 
+    def head(self, num_rows: int) -> Encoded:
+        """The first rows."""
+        inputs = {
+            column: {name: tensor[:num_rows] for name, tensor in named.items()}
+            for column, named in self.inputs.items()
+        }
+        target = None if self.target is None else self.target[:num_rows]
+        return Encoded(inputs, min(num_rows, self.num_rows), target)
+
     def take(self, rows: Tensor, device: torch.device) -> tuple[Inputs, Tensor | None]:
         """The rows of these numbers (``int64[k]``), on the device."""
         inputs = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Metric:
         ``(target, scores) -> float``.
     """
 
-    better: str
+    better: Literal["higher", "lower"]
     low: float
     high: float
     measure: Callable[[Array, Array], float]
@@ -53,26 +54,46 @@ def is_better(name: str, value: float, than: float) -> bool:
 
 
 def _roc_auc(target: Array, scores: Array) -> float:
-    from sklearn.metrics import roc_auc_score
+    """Area under the ROC curve; the mean of one class against the rest for more than two."""
+    codes = [1] if scores.shape[1] == 2 else range(scores.shape[1])
+    return float(np.mean([_area(target == code, scores[:, code]) for code in codes]))
 
-    present = np.unique(target)
-    if present.size < scores.shape[1]:
+
+def _area(right: NDArray[np.bool_], score: Array) -> float:
+    """Share of (positive, negative) pairs in the right order, ties half (Mann and Whitney)."""
+    positives, negatives = _by_threshold(right, score)
+    pairs = positives.sum() * negatives.sum()
+    if pairs == 0:
         return float("nan")
-    if scores.shape[1] == 2:
-        return float(roc_auc_score(target, scores[:, 1]))
-    return float(roc_auc_score(target, scores, multi_class="ovr", average="macro"))
+    below = np.cumsum(negatives) - negatives / 2
+    return float(np.dot(positives, below) / pairs)
 
 
 def _average_precision(target: Array, scores: Array) -> float:
-    from sklearn.metrics import average_precision_score
+    """Sum over thresholds of the step in recall times the precision; mean over classes."""
+    codes = [1] if scores.shape[1] == 2 else range(scores.shape[1])
+    return float(np.mean([_precision(target == code, scores[:, code]) for code in codes]))
 
-    if scores.shape[1] == 2:
-        if not np.any(target == 1):
-            return float("nan")
-        return float(average_precision_score(target, scores[:, 1]))
-    columns = [code for code in range(scores.shape[1]) if np.any(target == code)]
-    each = [average_precision_score(target == code, scores[:, code]) for code in columns]
-    return float(np.mean(each))
+
+def _precision(right: NDArray[np.bool_], score: Array) -> float:
+    positives, negatives = (counts[::-1] for counts in _by_threshold(right, score))
+    if positives.sum() == 0:
+        return float("nan")
+    found = np.cumsum(positives)
+    precision = found / (found + np.cumsum(negatives))
+    return float(np.dot(positives / positives.sum(), precision))
+
+
+def _by_threshold(
+    right: NDArray[np.bool_], score: Array
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Numbers of positives and negatives at each distinct score, in ascending order."""
+    order = np.argsort(score, kind="stable")
+    ordered, hits = score[order], right[order].astype(np.float64)
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    totals = np.diff(np.r_[starts, len(ordered)])
+    positives = np.add.reduceat(hits, starts)
+    return positives, totals - positives
 
 
 def _accuracy(target: Array, scores: Array) -> float:
@@ -88,11 +109,14 @@ def _balanced_accuracy(target: Array, scores: Array) -> float:
 
 
 def _f1(target: Array, scores: Array) -> float:
-    """F1 of the second of two classes; macro average of more."""
-    from sklearn.metrics import f1_score
-
-    average = "binary" if scores.shape[1] == 2 else "macro"
-    return float(f1_score(target, scores.argmax(axis=1), average=average, zero_division=0.0))
+    """F1 of the second of two classes; the mean over classes of more. 0 where undefined."""
+    guess, codes = scores.argmax(axis=1), target.astype(np.int64)
+    count = scores.shape[1]
+    hits = np.bincount(codes[guess == codes], minlength=count)
+    either = np.bincount(codes, minlength=count) + np.bincount(guess, minlength=count)
+    each = np.divide(2.0 * hits, either, out=np.zeros(count), where=either > 0)
+    present = np.flatnonzero(either > 0)
+    return float(each[1] if count == 2 else each[present].mean())
 
 
 def _log_loss(target: Array, scores: Array) -> float:

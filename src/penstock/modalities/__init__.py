@@ -49,6 +49,9 @@ class Modality(Protocol):
         """An ``nn.Module`` from those arrays (as tensors) to ``float32[batch, width]``.
 
         It has an attribute ``width: int``.
+
+        A modality that no matrix of floats can hold (an image) also has
+        ``plain(column, state) -> float64[n, k]`` for the baselines.
         """
 
 

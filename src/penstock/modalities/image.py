@@ -31,6 +31,9 @@ BROKEN = (
 """What Pillow raises on broken content."""
 MAX_LEARN_ROWS = 2_000
 """Images looked at for the size and the pixels' mean and deviation (house choice)."""
+THUMBNAIL_SIDE = 8
+"""Side of what the baselines see of an image (house choice: gradient boosting on more columns
+would take longer than the network)."""
 WIDTH = 64
 """Output width of the encoder (house choice, measured on digits)."""
 
@@ -133,6 +136,13 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
     from penstock.learning.encoders import ResidualImage
 
     return ResidualImage(state.channels, state.side, state.mean, state.deviation, WIDTH)
+
+
+def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
+    """Thumbnails for models that read only numbers, ``float64[n, channels * 8 * 8]``."""
+    small = state.model_copy(update={"side": THUMBNAIL_SIDE})
+    pixels = encode(column, small)["pixels"]
+    return pixels.reshape(len(pixels), -1).astype(np.float64)
 
 
 def decode(content: bytes | None) -> Image.Image | None:

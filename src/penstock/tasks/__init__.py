@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from penstock import plugins
+from penstock.errors import BadInput, Mistake
+from penstock.records import Objective
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from penstock.evidence import Figure
     from penstock.records import Layout
+    from penstock.spec import ObjectiveSpec
 
 
 class Task(Protocol):
@@ -71,3 +74,34 @@ class Task(Protocol):
 def load(name: str) -> Task:
     """The task of this name; KeyError when there is none."""
     return cast(Task, plugins.load(__name__, name))
+
+
+def objective_of(spec: ObjectiveSpec, layout: Layout) -> Objective:
+    """The loss and the declared metric, with ``auto`` replaced by the task's defaults.
+
+    Raises
+    ------
+    BadInput
+        When the task does not offer one of them.
+    """
+    task = load(layout.task)
+    wanted = {
+        "loss": (spec.loss, task.LOSSES + tuple(plugins.offered("penstock.losses"))),
+        "metric": (spec.metric, task.metrics(layout)),
+    }
+    mistakes = [
+        Mistake(
+            f"objective.{field} is one that {layout.task} offers",
+            name,
+            "objective",
+            f"use one of: {', '.join(offered)}",
+        )
+        for field, (name, offered) in wanted.items()
+        if name != "auto" and name not in offered
+    ]
+    if mistakes:
+        raise BadInput(mistakes)
+    chosen = {
+        field: offered[0] if name == "auto" else name for field, (name, offered) in wanted.items()
+    }
+    return Objective(**chosen)

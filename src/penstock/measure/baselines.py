@@ -1,0 +1,127 @@
+"""Simpler models on the same rows: what the network has to beat."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from penstock.measure.matrix import Matrix
+
+if TYPE_CHECKING:
+    from penstock.records import Layout
+
+MIN_LEVEL_ROWS = 10
+"""Levels rarer than this share a column in the linear model (house choice)."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a baseline scores on the test rows.
+
+    Attributes
+    ----------
+    scores : float[n, classes] or float[n]
+        As the model's.
+    seconds : float
+        Wall-clock time of its training.
+    notes : list of str
+        What the reader should know.
+    """
+
+    scores: NDArray[Any]
+    seconds: float
+    notes: list[str]
+
+
+def baselines(
+    estimators: dict[str, Any],
+    train: tuple[NDArray[np.float64], NDArray[Any]],
+    test: NDArray[np.float64],
+    categorical: list[bool],
+    num_classes: int,
+) -> dict[str, Baseline]:
+    """Train each estimator and score the test rows.
+
+    Parameters
+    ----------
+    estimators : dict of str to scikit-learn estimator
+        From the task: ``trivial``, ``linear`` and ``boosting``.
+    train : (float64[n, d], int64[n] or float32[n])
+        Matrix and target of the training rows; nan is missing.
+    test : float64[m, d]
+        Matrix of the test rows.
+    categorical : list of bool
+        Which columns hold codes.
+    num_classes : int
+        0 for a number.
+    """
+    return {
+        name: _baseline(name, estimator, train, test, categorical, num_classes)
+        for name, estimator in estimators.items()
+    }
+
+
+def _baseline(
+    name: str,
+    estimator: Any,
+    train: tuple[NDArray[np.float64], NDArray[Any]],
+    test: NDArray[np.float64],
+    categorical: list[bool],
+    num_classes: int,
+) -> Baseline:
+    from sklearn.exceptions import ConvergenceWarning
+
+    started = time.monotonic()
+    if name == "linear":
+        estimator = _with_plain_columns(estimator, categorical)
+    elif name == "boosting" and any(categorical):
+        estimator.set_params(categorical_features=categorical)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        estimator.fit(*train)
+    seconds = time.monotonic() - started
+    stopped = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
+    notes = [f"The {name} baseline stopped before it had converged."] if stopped else []
+    if not num_classes:
+        return Baseline(estimator.predict(test).astype(np.float64), seconds, notes)
+    scores = np.zeros((len(test), num_classes))
+    scores[:, estimator.classes_.astype(np.int64)] = estimator.predict_proba(test)
+    return Baseline(scores, seconds, notes)
+
+
+def _with_plain_columns(estimator: Any, categorical: list[bool]) -> Any:
+    """A linear model that sees scaled numbers and one column a level."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    codes = np.flatnonzero(categorical)
+    numbers = np.flatnonzero(~np.asarray(categorical, dtype=bool))
+    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    levels = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=MIN_LEVEL_ROWS)
+    columns = ColumnTransformer(
+        [("numbers", make_pipeline(fill, StandardScaler()), numbers), ("levels", levels, codes)]
+    )
+    return make_pipeline(columns, estimator)
+
+
+def matrix_of(
+    train: pa.Table, test: pa.Table, layout: Layout, plain: dict[str, tuple[Any, Any]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[bool]]:
+    """Matrices of train and test, and which columns hold codes.
+
+    ``plain`` holds, for columns that no table matrix can hold, ``float[n, k]`` arrays for
+    train and test, for example an image's thumbnail.
+    """
+    matrix = Matrix.learn(train, layout)
+    left = [matrix.apply(train), *(arrays[0] for arrays in plain.values())]
+    right = [matrix.apply(test), *(arrays[1] for arrays in plain.values())]
+    extra = sum(arrays[0].shape[1] for arrays in plain.values())
+    return np.hstack(left), np.hstack(right), [*matrix.categorical, *([False] * extra)]

@@ -1,0 +1,280 @@
+"""The trained model: column states, network, target state. What the MLflow package carries.
+
+It takes raw columns: all preprocessing is inside. Evaluation, the clean-process check and the
+served model all predict through it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from safetensors.torch import load_file
+
+from penstock import modalities, tasks
+from penstock.errors import BadInput, Mistake
+from penstock.learning.encoded import Arrays, Encoded
+from penstock.learning.loop import outputs_of
+from penstock.learning.network import Network
+from penstock.learning.sizing import shape_of
+from penstock.records import Layout
+from penstock.spec import ModelSpec
+
+FORMAT = 1
+"""Version of the state file: a reader refuses another one."""
+WEIGHTS, STATE = "weights.safetensors", "state.json"
+SCORE_ROWS = 16_384
+"""Rows encoded at once (house choice): memory stays bounded at any size."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What training rows taught about the columns and the target, before any weight.
+
+    Attributes
+    ----------
+    layout : Layout
+        What is read and predicted.
+    columns : dict of str to BaseModel
+        Each feature's state, from its modality.
+    target : dict
+        From the task.
+    spec : ModelSpec
+        Network settings.
+    """
+
+    layout: Layout
+    columns: dict[str, BaseModel]
+    target: dict[str, list[float]]
+    spec: ModelSpec
+
+    @classmethod
+    def of(cls, train: pa.Table, layout: Layout, spec: ModelSpec) -> Learnt:
+        """Learn every state from training rows; no other rows can be given."""
+        task = tasks.load(layout.task)
+        target = task.encode_target(train[layout.target], layout)
+        columns = {
+            column.name: modalities.load(column.modality).learn(train[column.name], target, spec)
+            for column in layout.features
+        }
+        return cls(layout, columns, task.learn_target(target, layout), spec)
+
+    def network(self) -> Network:
+        """A network with fresh weights; seed torch before."""
+        task = tasks.load(self.layout.task)
+        encoders = {
+            column.name: modalities.load(column.modality).encoder(
+                self.columns[column.name], self.spec
+            )
+            for column in self.layout.features
+        }
+        return Network(encoders, task.num_outputs(self.layout), shape_of(self.spec))
+
+    def encode(self, table: pa.Table) -> Arrays:
+        """Arrays of every feature column of a table in the layout's types."""
+        return {
+            column.name: modalities.load(column.modality).encode(
+                table[column.name], self.columns[column.name]
+            )
+            for column in self.layout.features
+        }
+
+    def encode_target(self, table: pa.Table) -> NDArray[Any]:
+        """The target as the network is trained on it."""
+        task = tasks.load(self.layout.task)
+        codes = task.encode_target(table[self.layout.target], self.layout)
+        return task.scale_target(codes, self.target)
+
+    def to_json(self) -> str:
+        """The state file."""
+        value = {
+            "format": FORMAT,
+            "layout": self.layout.model_dump(mode="json"),
+            "columns": {name: state.model_dump(mode="json") for name, state in self.columns.items()},
+            "target": self.target,
+            "spec": self.spec.model_dump(mode="json"),
+        }
+        return json.dumps(value, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "") -> Learnt:
+        """Read a state file; BadInput when its format is another one."""
+        value = json.loads(text)
+        if value.get("format") != FORMAT:
+            raise BadInput(
+                Mistake(
+                    f"the model's state file has format {FORMAT}",
+                    str(value.get("format")),
+                    where,
+                    "score it with the penstock that its own package carries",
+                )
+            )
+        layout = Layout.model_validate(value["layout"])
+        columns = {
+            column.name: modalities.load(column.modality).State.model_validate(
+                value["columns"][column.name]
+            )
+            for column in layout.features
+        }
+        return cls(layout, columns, value["target"], ModelSpec.model_validate(value["spec"]))
+
+
+class Model:
+    """A trained model.
+
+    Parameters
+    ----------
+    learnt : Learnt
+        Column and target states.
+    network : Network
+        With its trained weights.
+    """
+
+    def __init__(self, learnt: Learnt, network: Network, device: str = "cpu"):
+        self.learnt = learnt
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval()
+        self.task = tasks.load(learnt.layout.task)
+
+    @property
+    def layout(self) -> Layout:
+        """What is read and predicted."""
+        return self.learnt.layout
+
+    @classmethod
+    def load(cls, folder: Path) -> Model:
+        """Read ``weights.safetensors`` and ``state.json`` of a folder."""
+        return cls.read(folder / WEIGHTS, folder / STATE)
+
+    @classmethod
+    def read(cls, weights: Path, state: Path, device: str = "cpu") -> Model:
+        """Read a model from its two files.
+
+        Raises
+        ------
+        BadInput
+            When the state's format is another one.
+        """
+        learnt = Learnt.from_json(state.read_text(encoding="utf-8"), str(state))
+        network = learnt.network()
+        network.load_state_dict(load_file(weights))
+        return cls(learnt, network, device)
+
+    def scores(self, table: pa.Table) -> NDArray[np.float32]:
+        """Probabilities ``float32[n, classes]``, or values ``float32[n]``.
+
+        Parameters
+        ----------
+        table : pa.Table
+            Raw columns. Each feature has to be there; nulls are allowed in all of them.
+
+        Raises
+        ------
+        BadInput
+            When a column is absent or cannot be read as its type.
+        """
+        typed = typed_as(table, self.layout)
+        parts = [self._scores(typed.slice(at, SCORE_ROWS)) for at in self._starts(typed)]
+        return np.concatenate(parts)
+
+    def predict(self, table: pa.Table) -> pa.Table:
+        """One row a row: ``prediction``, and ``probability_<class>`` for classes."""
+        return pa.table(self.task.predictions(self.scores(table), self.layout))
+
+    def row_losses(self, table: pa.Table) -> NDArray[np.float32]:
+        """Loss of each row ``float32[n]``; the target column has to be there."""
+        target = self.task.encode_target(table[self.layout.target], self.layout)
+        return self.task.row_losses(self.scores(table), target)
+
+    def embed(self, table: pa.Table) -> NDArray[np.float32]:
+        """Hidden representation ``float32[n, width]``, the mean over members."""
+        typed = typed_as(table, self.layout)
+        parts = []
+        with torch.inference_mode():
+            for at in self._starts(typed):
+                rows = self._encoded(typed.slice(at, SCORE_ROWS))
+                inputs, _ = rows.take(torch.arange(rows.num_rows), self.device)
+                parts.append(self.network.embed(inputs).mean(dim=1).cpu().numpy())
+        return np.concatenate(parts)
+
+    def inputs(self) -> list[tuple[str, str, bool]]:
+        """Name, kind and nullability of each raw column that is read.
+
+        Kinds: double, string, boolean, datetime, binary.
+        """
+        return [(c.name, _kind(c.arrow_type), True) for c in self.layout.features]
+
+    def outputs(self) -> list[tuple[str, str]]:
+        """Name and kind of each output column."""
+        empty = np.zeros((1, self.task.num_outputs(self.layout)), dtype=np.float32)
+        scores = empty if self.layout.classes else empty[:, 0]
+        columns = self.task.predictions(scores, self.layout)
+        return [(n, "double" if v.dtype.kind == "f" else "string") for n, v in columns.items()]
+
+    def _starts(self, table: pa.Table) -> range:
+        return range(0, max(1, table.num_rows), SCORE_ROWS)
+
+    def _encoded(self, table: pa.Table) -> Encoded:
+        return Encoded.of(self.learnt.encode(table), table.num_rows)
+
+    def _scores(self, table: pa.Table) -> NDArray[np.float32]:
+        outputs = outputs_of(self.network, self._encoded(table), self.device)
+        return self.task.decode(outputs, self.learnt.target)
+
+
+def typed_as(table: pa.Table, layout: Layout) -> pa.Table:
+    """The feature columns of a table in the layout's Arrow types.
+
+    Raises
+    ------
+    BadInput
+        Naming every column that is absent or holds a value that its type cannot.
+    """
+    columns, mistakes = {}, []
+    for column in layout.features:
+        if column.name not in table.column_names:
+            mistakes.append(Mistake("the column is in the input", "it is absent", column.name))
+            continue
+        try:
+            columns[column.name] = _cast(table[column.name], _arrow_type(column.arrow_type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            rule = f"the column holds {column.arrow_type}"
+            mistakes.append(Mistake(rule, str(error).splitlines()[0], column.name))
+    if mistakes:
+        raise BadInput(mistakes)
+    return pa.table(columns)
+
+
+def _arrow_type(name: str) -> pa.DataType:
+    if name.startswith("timestamp"):
+        return pa.timestamp("us")
+    named = {"bool": pa.bool_(), "binary": pa.binary(), "string": pa.string()}
+    return named.get(name) or pa.type_for_alias(name)
+
+
+def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    if pa.types.is_integer(wanted) and pa.types.is_floating(column.type):
+        wanted = pa.float64()  # a JSON request knows no integers; encoders read floats as well
+    if pa.types.is_boolean(wanted) and pa.types.is_string(column.type):
+        return pc.equal(pc.utf8_lower(column), "true")
+    if pa.types.is_timestamp(column.type) and column.type.tz:
+        column = column.cast(pa.timestamp("us"))
+    return column.cast(wanted, safe=not pa.types.is_timestamp(wanted))
+
+
+def _kind(arrow_type: str) -> str:
+    if arrow_type == "bool":
+        return "boolean"
+    if arrow_type.startswith(("timestamp", "date")):
+        return "datetime"
+    if arrow_type == "binary":
+        return "binary"
+    return "string" if arrow_type == "string" else "double"

@@ -1,0 +1,296 @@
+"""Score the model on rows that nothing was fitted on, and against simpler models.
+
+A number alone says nothing: 0.87 accuracy is poor where a constant reaches 0.86. So every
+metric comes with its interval, and the model has to earn its place beside a constant, a
+linear model and gradient boosting on the same rows.
+
+Fitted, test rows -> Scorecard
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from penstock import modalities, tasks
+from penstock.evidence import Check, Evidence, Figure, Series, Table
+from penstock.measure import metrics, slices
+from penstock.measure.baselines import Baseline, baselines, matrix_of
+from penstock.measure.calibration import Calibration, calibration
+from penstock.measure.intervals import bootstrap
+from penstock.model import Model
+from penstock.ports import Progress, Store
+from penstock.records import Estimate, Fitted, Layout, Rows, Scorecard
+
+MODEL = "model"
+Scores = dict[str, NDArray[Any]]
+
+
+def evaluate(
+    fitted: Fitted, train: Rows, test: Rows, seed: int, store: Store, progress: Progress
+) -> Scorecard:
+    """Measure the model and the baselines on the test rows.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        The trained model.
+    train : Rows
+        What the baselines learn from.
+    test : Rows
+        What everything is measured on.
+    seed : int
+        Of the resamples and of the boosting baseline.
+    store, progress
+        Where rows are; who is told.
+    """
+    model = Model.read(store.path(fitted.weights), store.path(fitted.state))
+    layout = fitted.layout
+    task = tasks.load(layout.task)
+    table = store.table(test)
+    target = task.encode_target(table[layout.target], layout)
+    scores = model.scores(table)
+    progress(1, 3, "baselines")
+    others = _baselines(model, store.table(train), table, seed)
+    progress(2, 3, "intervals")
+    estimates = measured(task.metrics(layout), target, scores, seed)
+    checks = [
+        declared(fitted.metric, estimates[fitted.metric]),
+        compression(model, target, scores, seed),
+        *gains(fitted.metric, target, scores, others, seed),
+    ]
+    tables = {"metrics": _metrics_table(estimates, others, target)}
+    figures = {"baselines": _baselines_figure(fitted.metric, estimates, others, target)}
+    notes = [note for other in others.values() for note in other.notes]
+    if layout.classes:
+        result = _calibration(target, scores, seed)
+        checks.append(_calibration_check(result))
+    losses = task.row_losses(scores, target)
+    found = slices.by_level(table, layout, losses, seed)
+    checks += found.checks
+    if found.table is not None:
+        tables["slices"] = found.table
+    figures |= task.figures(scores, target, layout)
+    progress(3, 3, "done")
+    return Scorecard(
+        metrics=estimates,
+        baselines={
+            name: {m: metrics.of(m).measure(target, other.scores) for m in estimates}
+            for name, other in others.items()
+        },
+        predictions=store.keep_table(_predictions(task, scores, target, losses, layout)),
+        evidence=Evidence(checks=checks, tables=tables, figures=figures, notes=notes),
+    )
+
+
+def measured(
+    names: tuple[str, ...], target: NDArray[Any], scores: NDArray[Any], seed: int
+) -> dict[str, Estimate]:
+    """Each metric with its bootstrap interval over rows."""
+    chosen = [metrics.of(name) for name in names]
+    if scores.ndim == 2:  # resamples then come nearly sorted, which is what metrics wait for
+        order = np.argsort(scores[:, -1], kind="stable")
+        target, scores = target[order], scores[order]
+
+    def measure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.array([metric.measure(target[rows], scores[rows]) for metric in chosen])
+
+    values = measure(np.arange(len(target)))
+    low, high = bootstrap(measure, len(target), seed)
+    return {
+        name: Estimate(value=float(values[i]), low=float(low[i]), high=float(high[i]))
+        for i, name in enumerate(names)
+    }
+
+
+def declared(name: str, estimate: Estimate) -> Check:
+    """The declared metric, for ``gates.metric_floor``, or for errors ``metric_ceiling``."""
+    better = metrics.of(name).better
+    gate = "metric_floor" if better == "higher" else "metric_ceiling"
+    return Check(
+        name=gate,
+        stage="evaluate",
+        subject=name,
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        better=better,
+        why=f"{name} on the test rows is {_number(estimate.value)}.",
+        remedy=f"give the model more or better rows, or change gates.{gate}.limit",
+    )
+
+
+def gains(
+    name: str, target: NDArray[Any], scores: NDArray[Any], others: dict[str, Baseline], seed: int
+) -> list[Check]:
+    """The model's gain over each baseline in the declared metric, over the same resamples."""
+    measure_one = metrics.of(name).measure
+
+    def measure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        mine = measure_one(target[rows], scores[rows])
+        theirs = [measure_one(target[rows], other.scores[rows]) for other in others.values()]
+        return np.array([gain(name, mine, value) for value in theirs])
+
+    values = measure(np.arange(len(target)))
+    low, high = bootstrap(measure, len(target), seed)
+    unit = "" if metrics.of(name).better == "higher" else " of the baseline's"
+    return [
+        Check(
+            name=f"beats_{baseline}",
+            stage="evaluate",
+            value=float(values[i]),
+            low=float(low[i]),
+            high=float(high[i]),
+            better="higher",
+            burden="prove" if baseline == "trivial" else "disprove",
+            why=f"{name} is better than the {baseline} baseline's by {values[i]:.4f}{unit}"
+            f" (95%: {low[i]:.4f} to {high[i]:.4f}).",
+            remedy=REMEDIES[baseline],
+        )
+        for i, baseline in enumerate(others)
+    ]
+
+
+REMEDIES = {
+    "trivial": "the features do not tell the target: check the labels and the join that made"
+    " them, or bring features that do",
+    "linear": "train longer (model.epochs), or use the linear model: it is cheaper",
+    "boosting": "more rows or epochs may help; if not, gradient boosting serves this table better",
+}
+
+
+def gain(name: str, mine: float, theirs: float) -> float:
+    """How much better: a difference, or for errors the share of the baseline's error saved.
+
+    Examples
+    --------
+    >>> gain("accuracy", 0.75, 0.5), gain("rmse", 1.0, 2.0)
+    (0.25, 0.5)
+    """
+    if metrics.of(name).better == "higher":
+        return mine - theirs
+    return (theirs - mine) / abs(theirs) if theirs else float("nan")
+
+
+def compression(model: Model, target: NDArray[Any], scores: NDArray[Any], seed: int) -> Check:
+    """``1 - loss / loss of the best constant``: the share of the label's entropy that is saved.
+
+    For classes the loss is the log-loss and the constant's loss is the label entropy; for
+    numbers it is the squared error and the variance, so that compression is R2.
+    """
+    task, layout = model.task, model.layout
+    losses = task.row_losses(scores, target).astype(np.float64)
+
+    def measure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        goal = target[rows]
+        floor = float(task.row_losses(task.constant(goal, layout), goal).mean())
+        return np.array([1.0 - losses[rows].mean() / floor if floor > 0 else np.nan])
+
+    value = float(measure(np.arange(len(target)))[0])
+    low, high = bootstrap(measure, len(target), seed)
+    return Check(
+        name="compression",
+        stage="evaluate",
+        value=value,
+        low=float(low[0]),
+        high=float(high[0]),
+        better="higher",
+        burden="prove",
+        why=f"The model saves {value:.1%} of what the label costs without it.",
+        remedy="a model that saves nothing has learnt nothing: check the labels and the features",
+    )
+
+
+def _baselines(model: Model, train: pa.Table, test: pa.Table, seed: int) -> dict[str, Baseline]:
+    """The task's baselines, trained on the training rows."""
+    layout, task = model.layout, model.task
+    plain = {}
+    for column in layout.features:
+        modality = modalities.load(column.modality)
+        if hasattr(modality, "plain"):
+            state = model.learnt.columns[column.name]
+            plain[column.name] = tuple(modality.plain(t[column.name], state) for t in (train, test))
+    left, right, categorical = matrix_of(train, test, layout, plain)
+    goal = task.encode_target(train[layout.target], layout)
+    estimators = task.baselines(layout, seed)
+    return baselines(estimators, (left, goal), right, categorical, len(layout.classes))
+
+
+def _calibration(target: NDArray[Any], scores: NDArray[Any], seed: int) -> Calibration:
+    if scores.shape[1] == 2:
+        return calibration(scores[:, 1], target == 1, seed)
+    return calibration(scores.max(axis=1), scores.argmax(axis=1) == target, seed)
+
+
+def _calibration_check(found: Calibration) -> Check:
+    """The error above a perfect model's mean, with the range that chance alone allows."""
+    return Check(
+        name="calibration",
+        stage="evaluate",
+        value=found.error - found.null_mean,
+        low=found.error - found.null_high,
+        high=found.error - found.null_low,
+        burden="disprove",
+        why=f"The expected calibration error is {found.error:.4f}; a perfectly calibrated model"
+        f" would score {found.null_mean:.4f} ({found.null_low:.4f} to {found.null_high:.4f}) on"
+        f" as many rows (p = {found.p_value:.3f}).",
+        remedy="read the probabilities with care; more validation rows would let them be corrected",
+    )
+
+
+def _predictions(
+    task: tasks.Task,
+    scores: NDArray[Any],
+    target: NDArray[Any],
+    losses: NDArray[Any],
+    layout: Layout,
+) -> pa.Table:
+    columns = task.predictions(scores, layout)
+    return pa.table({**columns, "_target": target, "_row_loss": losses})
+
+
+def _metrics_table(
+    estimates: dict[str, Estimate], others: dict[str, Baseline], target: NDArray[Any]
+) -> Table:
+    records = []
+    for name, estimate in estimates.items():
+        record = {"metric": name, MODEL: estimate.value, "low": estimate.low, "high": estimate.high}
+        for baseline, other in others.items():
+            record[baseline] = metrics.of(name).measure(target, other.scores)
+        records.append(record)
+    seconds = ", ".join(f"{name} {other.seconds:.1f} s" for name, other in others.items())
+    note = f"Intervals: 95%, bootstrap over test rows. Baselines were trained in: {seconds}."
+    return Table.of("Metrics on the test rows", records, note)
+
+
+def _baselines_figure(
+    name: str, estimates: dict[str, Estimate], others: dict[str, Baseline], target: NDArray[Any]
+) -> Figure:
+    measure = metrics.of(name).measure
+    theirs = [float(measure(target, other.scores)) for other in others.values()]
+    mine = estimates[name]
+    gaps: list[float | None] = [None] * len(theirs)
+    return Figure(
+        title=f"{name} of the model and of simpler ones",
+        x="",
+        y=name,
+        series=[
+            Series(
+                name=name,
+                x=[*others, MODEL],
+                y=[*theirs, mine.value],
+                low=[*gaps, mine.low],
+                high=[*gaps, mine.high],
+                style="bars",
+            )
+        ],
+        horizontal=True,
+        note=f"On the same test rows; {metrics.of(name).better} is better.",
+    )
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.4f}"

@@ -1,0 +1,202 @@
+"""Train the network.
+
+Deep learning is a loop that nudges weights until predictions meet the truth of the rows it
+was shown. It says nothing about other rows, so this stage is handed the training rows and the
+validation rows that stop it, and no others.
+
+train rows, valid rows -> Fitted
+"""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from safetensors.torch import save_file
+
+from penstock.evidence import Check, Evidence, Figure, Series, Table
+from penstock.learning import losses
+from penstock.learning.encoded import Arrays, Encoded
+from penstock.learning.loop import Course, Training, choose_device, make_repeatable
+from penstock.learning.network import Network
+from penstock.learning.sizing import schedule_of
+from penstock.model import Learnt
+from penstock.ports import Progress, Store
+from penstock.records import Fitted, Layout, Objective, Rows
+from penstock.spec import Compute, ModelSpec
+
+GAP_ROWS = 20_000
+"""Training rows on which the loss is measured again after training (house choice)."""
+
+
+def fit(
+    train: Rows,
+    valid: Rows,
+    layout: Layout,
+    objective: Objective,
+    spec: ModelSpec,
+    compute: Compute,
+    store: Store,
+    progress: Progress,
+    key: str,
+) -> Fitted:
+    """Train on ``train``, stop by ``valid``.
+
+    Parameters
+    ----------
+    train, valid : Rows
+        The only rows that are read.
+    layout : Layout
+        Columns and target.
+    objective : Objective
+        The loss that is optimised.
+    spec : ModelSpec
+        Network and training settings.
+    compute : Compute
+        Device and threads.
+    store : Store
+        Holds the rows, the checkpoints and the result.
+    progress : Progress
+        Told after every epoch.
+    key : str
+        Names the folder of checkpoints: a killed run that starts again with the same key goes
+        on from its last epoch, to the same weights.
+    """
+    started, cpu_started = time.monotonic(), time.process_time()
+    make_repeatable(spec.seed, compute.threads)
+    folder = store.scratch(key)
+    learnt = Learnt.of(store.table(train), layout, spec)
+    rows = {"train": train, "valid": valid}
+    encoded = {name: encode(part, learnt, store, folder / name) for name, part in rows.items()}
+    device = choose_device(compute.device)
+    network = learnt.network().to(device)
+    schedule = schedule_of(spec, train.num_rows)
+    training = Training(network, losses.of(objective.loss), schedule, folder, device)
+    course = training.fit(encoded["train"], encoded["valid"], progress)
+    seen = encoded["train"].head(GAP_ROWS)
+    final = {"train": training.measure(seen), "valid": training.measure(encoded["valid"])}
+    weights = folder / "weights.safetensors"
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    save_file(tensors, weights)
+    cost: dict[str, float | None] = {
+        "seconds": time.monotonic() - started,
+        "cpu_seconds": time.process_time() - cpu_started,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "num_parameters": float(sum(weight.numel() for weight in network.parameters())),
+        "epochs": float(len(course.train_loss)),
+    }
+    fitted = Fitted(
+        weights=store.keep_file(weights),
+        state=store.keep_bytes(learnt.to_json().encode(), ".json"),
+        layout=layout,
+        loss=objective.loss,
+        metric=objective.metric,
+        history={
+            "train_loss": list(course.train_loss),
+            "valid_loss": list(course.valid_loss),
+            "learning_rate": list(course.learning_rate),
+        },
+        cost=cost,
+        evidence=Evidence(
+            checks=[generalisation_gap(final)],
+            tables={"network": _network_table(network, learnt), "cost": _cost_table(cost)},
+            figures={"loss": _loss_figure(course, objective.loss)},
+            notes=[
+                f"{schedule.epochs} epochs at most, batches of {schedule.batch_size} rows,"
+                f" {device.type}; the weights of epoch {course.best_epoch + 1} are kept."
+            ],
+        ),
+    )
+    shutil.rmtree(folder)
+    return fitted
+
+
+def encode(rows: Rows, learnt: Learnt, store: Store, folder: Path) -> Encoded:
+    """Encode rows once, batch by batch, into memory-mapped ``.npy`` files of a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays: Arrays = {}
+    target = None
+    at = 0
+    names = [column.name for column in learnt.layout.features] + [learnt.layout.target]
+    for batch in store.batches(rows, columns=names):
+        table = pa.Table.from_batches([batch])
+        here = slice(at, at + table.num_rows)
+        for number, (column, named) in enumerate(learnt.encode(table).items()):
+            for name, values in named.items():
+                path = folder / f"{number}-{name}.npy"
+                array = arrays.setdefault(column, {}).get(name)
+                if array is None:
+                    array = _mapped(path, values, rows.num_rows)
+                    arrays[column][name] = array
+                array[here] = values
+        goal = learnt.encode_target(table)
+        target = _mapped(folder / "target.npy", goal, rows.num_rows) if target is None else target
+        target[here] = goal
+        at += table.num_rows
+    return Encoded.of(arrays, rows.num_rows, target)
+
+
+def generalisation_gap(final: dict[str, float]) -> Check:
+    """Valid loss over train loss, minus 1, both measured without dropout at the kept weights."""
+    gap = final["valid"] / final["train"] - 1 if final["train"] > 0 else float("nan")
+    return Check(
+        name="generalisation_gap",
+        stage="fit",
+        value=gap,
+        why=f"The loss is {final['train']:.4f} on training rows and {final['valid']:.4f} on"
+        " validation rows.",
+        remedy="more rows, or more model.dropout or model.weight_decay, would narrow it",
+    )
+
+
+def _mapped(path: Path, values: np.ndarray, num_rows: int) -> np.ndarray:
+    shape = (num_rows, *values.shape[1:])
+    return np.lib.format.open_memmap(path, mode="w+", dtype=values.dtype, shape=shape)
+
+
+def _loss_figure(course: Course, loss: str) -> Figure:
+    epochs: list[float | str] = [float(epoch + 1) for epoch in range(len(course.train_loss))]
+    return Figure(
+        title="Loss by epoch",
+        x="epoch",
+        y=loss.replace("_", " "),
+        series=[
+            Series(name="train (with dropout)", x=epochs, y=list(course.train_loss)),
+            Series(name="valid", x=epochs, y=list(course.valid_loss)),
+        ],
+        marks=[(float(course.best_epoch + 1), "kept")],
+        note="Training keeps the weights of the epoch with the lowest validation loss.",
+    )
+
+
+def _network_table(network: Network, learnt: Learnt) -> Table:
+    encoders = dict(zip(network.names, network.encoders, strict=True))
+    records = [
+        {
+            "part": column.name,
+            "kind": column.modality,
+            "width": int(encoders[column.name].width),  # type: ignore[arg-type]
+            "parameters": sum(weight.numel() for weight in encoders[column.name].parameters()),
+        }
+        for column in learnt.layout.features
+    ]
+    inside = sum(record["parameters"] for record in records)
+    total = sum(weight.numel() for weight in network.parameters())
+    shape = network.shape
+    records.append(
+        {
+            "part": "backbone and heads",
+            "kind": f"{shape.depth} layers, {shape.members} members",
+            "width": shape.width,
+            "parameters": total - inside,
+        }
+    )
+    return Table.of("Network", records)
+
+
+def _cost_table(cost: dict[str, float | None]) -> Table:
+    return Table.of("Cost", [{"quantity": name, "value": value} for name, value in cost.items()])
