@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel
+
+from penstock.measure import patterns, slack
 
 if TYPE_CHECKING:
     from torch import nn
@@ -63,3 +65,41 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
     from penstock.learning.encoders import LevelEmbedding
 
     return LevelEmbedding(len(state.levels) + 2)
+
+
+MAX_LISTED_LEVELS = 500
+"""Most levels that a contract lists (house choice: what a person can still read)."""
+MAX_UNSEEN_SHARE = 0.018
+"""Up to this expected share of unseen levels they are news: the rows go to quarantine and a
+new level in 2% of the rows stops the file (issue 2)."""
+MAX_WATCHED_UNSEEN_SHARE = 0.3
+"""Up to this share the list still tells a changed coding from new levels (house choice)."""
+
+
+def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
+    """The set of levels where it is small and closed, and the regular pattern where not."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_boolean(column.type) or pa.types.is_temporal(column.type):
+        return []
+    counts = pc.value_counts(column.drop_null())
+    levels = counts.field("values")
+    numbers = counts.field("counts").to_numpy()
+    if not len(levels):
+        return []
+    unseen = slack.unseen_share(int(np.sum(numbers == 1)), int(numbers.sum()))
+    closed = unseen <= MAX_UNSEEN_SHARE
+    found = []
+    if len(levels) <= MAX_LISTED_LEVELS and unseen <= MAX_WATCHED_UNSEEN_SHARE:
+        listed = levels.to_pylist()
+        kwargs = {"column": name, "value_set": sorted(listed), "mostly": slack.mostly(unseen)}
+        found.append(
+            {
+                "type": "expect_column_values_to_be_in_set",
+                "kwargs": kwargs,
+                "meta": {"severity": "error", "quarantine": closed},
+            }
+        )
+    if not closed:
+        found += patterns.expectations(column, name)
+    return found

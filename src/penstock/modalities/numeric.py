@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel
+
+from penstock.measure import slack
 
 if TYPE_CHECKING:
     from torch import nn
@@ -132,3 +134,114 @@ def _edges(values: NDArray[np.float64], target: NDArray[np.generic]) -> NDArray[
     inner = tree.fit(values[:, None], target).tree_
     cuts = inner.threshold[inner.children_left >= 0]
     return np.unique(np.concatenate([[low], cuts[(cuts > low) & (cuts < high)], [high]]))
+
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Quantiles that a contract watches (house choice)."""
+INNER_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+"""Quantiles of the values beside a heap, such as the amounts beside many zeros."""
+HEAP_SHARE = 0.3
+MIN_INNER_ROWS = 50
+"""One value is a heap from this share on; the rest is watched from so many rows on."""
+MARGIN = 0.25
+"""Slack of the range on each side, as a share of it (house choice)."""
+SENTINELS = (-1, -9, -99, -999, -9999)
+"""Numbers that stand for 'missing' in columns that may be negative."""
+
+
+def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
+    """Range, quantiles and sentinels, with slack.
+
+    The range is for single bad rows, which go to quarantine; the quantiles are for the whole
+    file: a change of unit moves them by more ranks than chance or drift does.
+    """
+    values = _values(column)
+    values = np.sort(values[np.isfinite(values)])
+    if not len(values):
+        return []
+    whole = bool(np.all(values == np.floor(values)))
+    found = [_range(values, name, whole)]
+    if values[0] < 0 <= values[-1]:
+        found.append(_no_sentinels(values, name))
+    bands = [_band(values, level, whole) for level in _levels(values)]
+    quantiles = {
+        "quantiles": [level for level, _ in bands],
+        "value_ranges": [band for _, band in bands],
+    }
+    found.append(
+        {
+            "type": "expect_column_quantile_values_to_be_between",
+            "kwargs": {"column": name, "quantile_ranges": quantiles},
+            "meta": {"severity": "error", "quarantine": False},
+        }
+    )
+    return found
+
+
+def _range(values: NDArray[np.float64], name: str, whole: bool) -> dict[str, Any]:
+    """The observed range and a margin that does not cross zero, where nothing crossed it."""
+    low, high = float(values[0]), float(values[-1])
+    margin = MARGIN * (high - low) or max(1.0, abs(high))
+    least = max(low - margin, 0.0) if low >= 0 else low - margin
+    most = min(high + margin, 0.0) if high <= 0 else high + margin
+    bounds = {"min_value": _outward(least, -1, whole), "max_value": _outward(most, 1, whole)}
+    return {
+        "type": "expect_column_values_to_be_between",
+        "kwargs": {
+            "column": name,
+            **bounds,
+            "mostly": slack.mostly(slack.stray_share(len(values))),
+        },
+        "meta": {"severity": "error", "quarantine": True},
+    }
+
+
+def _no_sentinels(values: NDArray[np.float64], name: str) -> dict[str, Any]:
+    """No heap of -1 or of a sentinel that does not stand in the data yet."""
+    listed = [SENTINELS[0], *(one for one in SENTINELS[1:] if one not in values)]
+    share = float(np.mean(values == SENTINELS[0]))
+    stray = share + slack.share_slack(share, len(values)) + 0.005
+    return {
+        "type": "expect_column_values_to_not_be_in_set",
+        "kwargs": {"column": name, "value_set": listed, "mostly": slack.mostly(stray)},
+        "meta": {"severity": "error", "quarantine": False},
+    }
+
+
+def _levels(values: NDArray[np.float64]) -> list[float]:
+    """Quantile levels worth watching: the usual ones, and those beside a heap."""
+    distinct, counts = np.unique(values, return_counts=True)
+    heap = int(np.argmax(counts))
+    share = counts[heap] / len(values)
+    levels = set(LEVELS)
+    if share >= HEAP_SHARE and len(values) - counts[heap] >= MIN_INNER_ROWS and len(distinct) > 2:
+        below = counts[:heap].sum() / len(values)
+        for inner in INNER_LEVELS:
+            level = inner * (1 - share)
+            levels.add(round(float(level if level < below else level + share), 4))
+    return sorted(levels)
+
+
+def _band(
+    values: NDArray[np.float64], level: float, whole: bool
+) -> tuple[float, list[float | int | None]]:
+    """The values at the ranks within which another sample's quantile falls; None: no bound."""
+    reach = slack.rank_slack(level, len(values))
+    low, high = level - reach, level + reach
+    last = len(values) - 1
+    least = _outward(float(values[int(np.floor(low * last))]), -1, whole) if low > 0 else None
+    most = _outward(float(values[int(np.ceil(high * last))]), 1, whole) if high < 1 else None
+    return level, [least, most]
+
+
+def _outward(value: float, direction: int, whole: bool) -> float | int:
+    """Rounded away from the data: to a whole number, or to six significant digits."""
+    toward = np.ceil if direction > 0 else np.floor
+    if whole and abs(value) < 2**53:
+        return int(toward(value))
+    if value == 0 or not np.isfinite(value):
+        return value
+    digits = 5 - int(np.floor(np.log10(abs(value))))
+    if not -300 < digits < 300:
+        return value
+    return float(f"{toward(value * 10.0**digits) / 10.0**digits:.6g}")

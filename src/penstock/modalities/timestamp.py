@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from penstock.measure import slack
 from penstock.modalities import numeric
 
 if TYPE_CHECKING:
@@ -80,3 +82,33 @@ def _part(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     if name == "weekday":
         return pc.day_of_week(moments)
     return pc.subtract(pc.day(moments) if name == "day" else pc.month(moments), 1)
+
+
+SPANS = 1.0
+"""Slack before the first and after the last moment, in spans of the data (house choice)."""
+MIN_SPAN_DAYS = 3653.0
+"""Slack of at least ten years: new rows are later, but not of the year 9999 (house choice)."""
+
+
+def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
+    """Moments from a span before the first to a span after the last."""
+    bounds = pc.min_max(column.cast(pa.timestamp("us"))).as_py()
+    if bounds["min"] is None:
+        return []
+    first, last = bounds["min"], bounds["max"]
+    reach = max((last - first) * SPANS, timedelta(days=MIN_SPAN_DAYS))
+    least = max(first, datetime.min + reach) - reach
+    most = min(last, datetime.max - reach) + reach
+    kwargs = {
+        "column": name,
+        "min_value": least.date().isoformat(),
+        "max_value": most.date().isoformat(),
+        "mostly": slack.mostly(slack.stray_share(len(column) - column.null_count)),
+    }
+    return [
+        {
+            "type": "expect_column_values_to_be_between",
+            "kwargs": kwargs,
+            "meta": {"severity": "error", "quarantine": True},
+        }
+    ]
