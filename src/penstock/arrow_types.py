@@ -329,7 +329,7 @@ class NumberForm:
                 kept = pc.replace_substring_regex(kept, self.style.drop, "")
             if self.style.comma:
                 kept = pc.replace_substring(kept, ",", ".")
-        return pc.replace_substring_regex(kept, r"\A\+", "")
+        return pc.utf8_ltrim(kept, "+")
 
 
 def _number_reading(found: Levels, force: bool) -> Reading | None:
@@ -368,6 +368,8 @@ def _best_form(found: Levels) -> tuple[NumberForm, pa.Array]:
             share = found.share(mask)
             if share > best_share:
                 best, best_mask, best_share = form, mask, share
+            if share == 1.0:
+                return form, mask
     return best, best_mask
 
 
@@ -416,19 +418,20 @@ MONTHS = pa.array(
 
 
 def _time_reading(found: Levels, force: bool) -> Reading | None:
-    if not force and not _hint(found.values):
-        return None
+    forms = list(DATES) if force else _forms_seen(found.values)
     shares = {}
-    for name in DATES:
+    for name in forms:
         times, _ = parse_times(found.values, name)
         shares[name] = found.share(pc.is_valid(times))
+    if not shares:
+        return None
     best = max(shares, key=lambda name: shares[name])
     times, zoned = parse_times(found.values, best)
     mask = pc.is_valid(times)
     if shares[best] == 0 or not _mostly(found, mask, force):
         return None
     other = {"month/day/year": "day/month/year"}.get(best)
-    if other and shares[other] == shares[best] and not force:
+    if other and shares.get(other) == shares[best] and not force:
         return None
     target = pa.timestamp("us", "UTC" if zoned else None)
 
@@ -440,10 +443,10 @@ def _time_reading(found: Levels, force: bool) -> Reading | None:
     return Reading(target, read, found.unmarked(mask), f"written as {best}")
 
 
-def _hint(values: pa.Array) -> bool:
-    """Whether some of the first values are times: long texts are not searched in full."""
+def _forms_seen(values: pa.Array) -> list[str]:
+    """Forms of some of the first values: long texts are not searched in full."""
     first = values.slice(0, NUM_LOOKED_AT)
-    return any(pc.any(pc.is_valid(parse_times(first, name)[0])).as_py() for name in DATES)
+    return [name for name in DATES if pc.any(pc.is_valid(parse_times(first, name)[0])).as_py()]
 
 
 def parse_times(values: pa.Array, form: str) -> tuple[pa.Array, bool]:

@@ -46,7 +46,7 @@ class ParquetSource:
         self.schema = _one_schema(schemas, found)
         self.kinds: dict[str, str] = {}
         self.unreadable: list[tuple[str, str]] = []
-        self.description = f"Parquet {found.source}"
+        self.description = f"Parquet {found.title}"
 
     def fingerprint(self) -> str:
         """SHA-256 over the content of all files."""

@@ -71,7 +71,7 @@ class DelimitedSource:
         self.schema = pa.schema([(name, pa.string()) for name in names])
         self.kinds: dict[str, str] = {}
         self.unreadable: list[tuple[str, str]] = []
-        self.description = f"CSV {found.source}"
+        self.description = f"CSV {found.title}"
 
     def fingerprint(self) -> str:
         """SHA-256 over the content of all files."""

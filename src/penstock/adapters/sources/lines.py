@@ -48,7 +48,7 @@ class JsonLinesSource:
         self.schema = pa.schema([(name, pa.string()) for name in columns[0][1]])
         self.kinds: dict[str, str] = {}
         self.unreadable: list[tuple[str, str]] = []
-        self.description = f"JSON lines {found.source}"
+        self.description = f"JSON lines {found.title}"
 
     def fingerprint(self) -> str:
         """SHA-256 over the content of all files."""

@@ -63,11 +63,27 @@ class Found:
         """A file's path relative to the root, with forward slashes."""
         return path.relative_to(self.root).as_posix()
 
+    @property
+    def title(self) -> str:
+        """The source for people: never an absolute path."""
+        return titled(self.source)
+
     def content(self) -> str:
         """SHA-256 over the content of all files, in order of their names."""
         if len(self.files) == 1:
             return fingerprint.of_file(self.files[0])
         return fingerprint.of_json([fingerprint.of_file(path) for path in self.files])
+
+
+def titled(source: str) -> str:
+    """A source without the folders of an absolute path.
+
+    Examples
+    --------
+    >>> titled("/srv/rows/adult.csv"), titled("rows/*.csv")
+    ('adult.csv', 'rows/*.csv')
+    """
+    return source.rstrip("/").rpartition("/")[2] if source.startswith("/") else source
 
 
 def is_pattern(source: str) -> bool:

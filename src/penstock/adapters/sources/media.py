@@ -75,7 +75,7 @@ class MediaSource:
         }
         self.unreadable = unreadable
         self._passed_by = len(unreadable)
-        self.description = f"{self._kind} files {source}"
+        self.description = f"{self._kind} files {location.titled(source)}"
 
     def fingerprint(self) -> str:
         """SHA-256 over the names and contents of all files."""
