@@ -9,7 +9,6 @@ shown by one generic mechanism, so a stage that is added later is shown without 
 from __future__ import annotations
 
 import html
-import math
 import platform
 import re
 from collections.abc import Iterable, Mapping
@@ -25,6 +24,18 @@ from markupsafe import Markup
 
 from penstock import fingerprint
 from penstock.adapters import charts
+from penstock.adapters.wording import (
+    bracketed,
+    column,
+    decimals,
+    duration,
+    estimated,
+    fixed,
+    heading,
+    limit,
+    measured,
+    number,
+)
 from penstock.evidence import Check, Evidence, Table
 from penstock.measure.judging import blocks
 from penstock.records import Decision, Estimate, Fitted, Record, Scorecard, Snapshot, Split
@@ -33,17 +44,15 @@ from penstock.spec import Gates, Pipeline
 LIBRARIES = ("penstock", *fingerprint.NUMERIC_LIBRARIES, "mlflow", "prefect")
 """What a run's numbers may depend on, and so what the report names with its version."""
 
-MAX_CELL = 300
-"""Most characters of one table cell."""
-
-GROUPED_FROM = 10_000
-"""Numbers from here on are written with separators; a year is not."""
 
 SYMBOLS = {
     "pass": "✓", "note": "i", "warn": "!", "insufficient": "?", "refuse": "✕", "unjudged": "·",
 }  # fmt: skip
+
+
 SEVERITY = ("refuse", "insufficient", "warn", "note", "unjudged", "pass")
 """Outcomes, the most urgent first."""
+
 
 VERDICTS = {
     "registered": ("✓", "Registered"),
@@ -51,6 +60,8 @@ VERDICTS = {
     "awaiting_approval": ("…", "Awaiting approval"),
     "refused": ("✕", "Refused"),
 }
+
+
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -89,7 +100,7 @@ def render(
         sentence=_sentence(decision, blocking),
         blocking=blocking,
         warned=warned,
-        counts=_counts(decision.checks),
+        example=Check(name="", stage="", value=3, low=2, high=4, limit=1, better="higher"),
         facts=_facts(records, decision, pipeline),
         data=_data_line(records, pipeline),
         scores=_scores(records, decision),
@@ -135,7 +146,7 @@ def markdown(decision: Decision, records: Mapping[str, Record]) -> str:
             [
                 f"{SYMBOLS[c.outcome]} {c.outcome}",
                 c.label,
-                _bracketed(*_measured(c)),
+                bracketed(*measured(c)),
                 limit(c),
                 c.why,
             ]
@@ -154,7 +165,7 @@ class _Scores:
 
     def plain(self) -> list[list[str]]:
         """The rows as plain text."""
-        return [[name, _bracketed(*estimate), *others] for name, estimate, others in self.rows]
+        return [[name, bracketed(*estimate), *others] for name, estimate, others in self.rows]
 
 
 @dataclass(frozen=True)
@@ -192,9 +203,9 @@ def _template() -> Any:
     )
     environment.filters |= {
         "number": number,
-        "heading": _heading,
+        "heading": heading,
         "gauge": lambda check: Markup(charts.interval(check)),  # noqa: S704 - numbers only
-        "measured": _measured,
+        "measured": measured,
         "limit": limit,
         "about": _about,
         "symbol": SYMBOLS.__getitem__,
@@ -262,7 +273,7 @@ def _facts(
     declared = _declared_metric(records, pipeline)
     estimate = _estimates(records, decision).get(declared)
     if estimate:
-        value, span = _estimate(estimate)
+        value, span = estimated(estimate)
         facts.append((declared, value, f"95% interval {span}" if span else ""))
     split = next((r for r in records.values() if isinstance(r, Split)), None)
     if split:
@@ -317,64 +328,10 @@ def _scores(records: Mapping[str, Record], decision: Decision) -> _Scores | None
     rows = []
     for name, estimate in metrics.items():
         others = [scores.get(name) for scores in baselines.values()]
-        places = _decimals([estimate.value, *others])
-        cells = [_fixed(value, places) for value in others]
-        rows.append((name, _estimate(estimate, places), cells))
+        places = decimals([estimate.value, *others])
+        cells = [fixed(value, places) for value in others]
+        rows.append((name, estimated(estimate, places), cells))
     return _Scores(["model", *baselines], rows) if rows else None
-
-
-def _estimate(estimate: Estimate, places: int | None = None) -> tuple[str, str]:
-    """Value and interval as text, with equally many decimals."""
-    places = _decimals([estimate.value]) if places is None else places
-    if estimate.low is None or estimate.high is None:
-        return _fixed(estimate.value, places), ""
-    span = f"{_fixed(estimate.low, places)} to {_fixed(estimate.high, places)}"
-    return _fixed(estimate.value, places), span
-
-
-def _measured(check: Check) -> tuple[str, str]:
-    """A check's value and interval as text."""
-    if not check.enough or check.value is None:
-        return "not measured", ""
-    if check.low is None or check.high is None:
-        return number(check.value), ""
-    estimate = Estimate(value=check.value, low=check.low, high=check.high)
-    return _estimate(estimate, _decimals([check.value, check.low, check.high]))
-
-
-def _bracketed(value: str, span: str) -> str:
-    return f"{value} [{span}]" if span else value
-
-
-def limit(check: Check) -> str:
-    """A check's limit with its direction, and the end of the interval that counts.
-
-    Examples
-    --------
-    >>> limit(Check(name="c", stage="s", better="higher", limit=0.5, burden="prove"))
-    '≥ 0.5 (lower end counts)'
-    """
-    if check.limit is None:
-        return "no limit"
-    if abs(check.limit) >= charts.NO_LIMIT:
-        return "no limit"
-    sign = "≥" if check.better == "higher" else "≤"
-    if check.burden == "value":
-        return f"{sign} {number(check.limit)}"
-    end = "lower" if (check.burden == "prove") == (check.better == "higher") else "upper"
-    return f"{sign} {number(check.limit)} ({end} end counts)"
-
-
-def _heading(name: str) -> str:
-    """A name as a heading: words, the first one with a capital."""
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
-
-
-def _about(check: Check) -> str:
-    """What the check's gate is about, in the spec's own words."""
-    field = Gates.model_fields.get(check.name)
-    return (field.description or "") if field else ""
 
 
 def _grid(table: Table) -> _Grid:
@@ -382,96 +339,17 @@ def _grid(table: Table) -> _Grid:
     shown = []
     for n, name in enumerate(table.columns):
         values = [row[n] if n < len(row) else None for row in table.rows]
-        numeric = any(map(_is_number, values)) and all(v is None or _is_number(v) for v in values)
-        places = _decimals(values) if numeric else 0
+        numeric, texts = column(values)
         columns.append((name, numeric))
-        group = numeric and any(abs(v or 0) >= GROUPED_FROM for v in values)
-        shown.append([_fixed(v, places, group=group) if numeric else cell(v) for v in values])
+        shown.append(texts)
     rows = [list(row) for row in zip(*shown, strict=True)]
     return _Grid(table.title, table.note, columns, rows)
 
 
-def cell(value: Any) -> str:
-    """A JSON value as a table shows it.
-
-    Examples
-    --------
-    >>> [cell(value) for value in (None, True, 0.25, ["a", 1], {"a": 1})]
-    ['–', 'yes', '0.25', 'a, 1', 'a: 1']
-    """
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if value is None or _is_number(value):
-        return number(value)
-    if isinstance(value, dict):
-        text = ", ".join(f"{key}: {cell(inner)}" for key, inner in value.items())
-    elif isinstance(value, list | tuple):
-        text = ", ".join(map(cell, value))
-    else:
-        text = str(value)
-    return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"
-
-
-def number(value: float | None) -> str:
-    """A number for a person: four significant digits, a true minus sign, a dash for none.
-
-    Examples
-    --------
-    >>> [number(value) for value in (None, 32561, 1994, 0.92981, -0.5, 0.0000012, 12345.678)]
-    ['–', '32,561', '1994', '0.9298', '−0.5', '1.2e−06', '12,346']
-    """
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == round(value) and abs(value) < 1e15:
-        return _fixed(value, 0)
-    if 1e-4 <= abs(value) < 1e15:
-        places = max(0, 3 - math.floor(math.log10(abs(value))))
-        return _fixed(float(f"{value:.4g}") if abs(value) < 1e4 else value, places, trim=True)
-    return f"{value:.3g}".replace("-", "−")
-
-
-def duration(seconds: float) -> str:
-    """A wall-clock time for a person.
-
-    Examples
-    --------
-    >>> [duration(seconds) for seconds in (0.01, 3.14, 75, 7300)]
-    ['< 0.1 s', '3.1 s', '1 min 15 s', '2 h 1 min']
-    """
-    if seconds < 0.1:
-        return "< 0.1 s"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _decimals(values: Iterable[Any]) -> int:
-    """Decimals that suit all of these numbers, so that they line up in a column."""
-    known = [abs(v) for v in values if _is_number(v) and math.isfinite(v) and v]
-    if all(v == round(v) for v in known):
-        return 0
-    largest = math.floor(math.log10(max(known)))
-    smallest = math.floor(math.log10(min(known)))
-    enough = min(4, 3 - largest) if largest >= -2 else 1 - largest
-    return min(6, max(0, enough, -smallest))
-
-
-def _fixed(value: float | None, places: int, trim: bool = False, group: bool = False) -> str:
-    """A number with so many decimals; thousands are set apart from 10,000 on, or on wish."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    group = group or abs(value) >= GROUPED_FROM
-    text = f"{value:,.{places}f}" if group else f"{value:.{places}f}"
-    if trim and "." in text:
-        text = text.rstrip("0").rstrip(".")
-    if text.startswith("-"):
-        text = text[1:] if not text.strip("-0.,") else f"−{text[1:]}"
-    return text
+def _about(check: Check) -> str:
+    """What the check's gate is about, in the spec's own words."""
+    field = Gates.model_fields.get(check.name)
+    return (field.description or "") if field else ""
 
 
 def _versions() -> dict[str, str]:
