@@ -213,9 +213,17 @@ def _one_line(text: str) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
-def _yaml(value: Any) -> str:
-    """A value as YAML on one line."""
-    text = yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=10**9)
+def _yaml(value: str | list[str]) -> str:
+    """Text, or a list of texts, as YAML on one line; quoted where it must be."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_yaml, value))}]"
+    text = yaml.safe_dump(
+        [value],
+        default_flow_style=True,
+        default_style=None if value.isprintable() else '"',
+        allow_unicode=True,
+        width=10**9,
+    )
     return text.strip()[1:-1]
 
 
