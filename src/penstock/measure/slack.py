@@ -77,19 +77,27 @@ def stray_share(num_rows: int) -> float:
     return min(max(10 / num_rows, 0.002), 0.01)
 
 
-def unseen_share(num_singletons: int, num_rows: int) -> float:
+def unseen_share(num_once: int, num_twice: int, num_rows: int) -> float:
     """Share of rows of another sample whose level is not among the levels seen.
 
-    The Good-Turing estimate, singletons over rows (Good 1953), with ``SIGMAS`` of its
-    Poisson error and 0.3% for honest novelty (house choice).
+    The Good-Turing estimate, levels seen once over rows, with ``SIGMAS`` standard errors and
+    0.3% for honest novelty (house choice). Its variance is about ``(f1 + 2 f2) / n**2``
+    (Good 1953), and the count in the other sample adds ``f1 / n**2`` of its own.
+
+    Parameters
+    ----------
+    num_once, num_twice : int
+        Levels that stand in exactly one and exactly two rows.
+    num_rows : int
+        Rows of each sample, at least 1.
 
     Examples
     --------
-    >>> round(unseen_share(0, 1_000), 3)
+    >>> round(unseen_share(0, 0, 1_000), 3)
     0.007
     """
-    chance = (num_singletons + SIGMAS * math.sqrt(num_singletons + 1)) / num_rows
-    return min(chance + 0.003, 1.0)
+    error = math.sqrt(2 * num_once + 2 * num_twice + 1)
+    return min((num_once + SIGMAS * error) / num_rows + 0.003, 1.0)
 
 
 def mostly(stray: float) -> float:

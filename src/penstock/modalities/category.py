@@ -67,7 +67,7 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
     return LevelEmbedding(len(state.levels) + 2)
 
 
-MAX_LISTED_LEVELS = 500
+MAX_LISTED_LEVELS = 1_000
 """Most levels that a contract lists (house choice: what a person can still read)."""
 MAX_UNSEEN_SHARE = 0.018
 """Up to this expected share of unseen levels they are news: the rows go to quarantine and a
@@ -87,8 +87,9 @@ def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
     numbers = counts.field("counts").to_numpy()
     if not len(levels):
         return []
-    unseen = slack.unseen_share(int(np.sum(numbers == 1)), int(numbers.sum()))
-    closed = unseen <= MAX_UNSEEN_SHARE
+    once, twice = (int(np.sum(numbers == times)) for times in (1, 2))
+    unseen = slack.unseen_share(once, twice, int(numbers.sum()))
+    closed = unseen <= MAX_UNSEEN_SHARE and len(levels) <= MAX_LISTED_LEVELS
     found = []
     if len(levels) <= MAX_LISTED_LEVELS and unseen <= MAX_WATCHED_UNSEEN_SHARE:
         listed = levels.to_pylist()

@@ -77,8 +77,9 @@ def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
         return []
     parts = pc.list_flatten(pc.split_pattern(cells, pattern=mark))
     counts = pc.value_counts(pc.utf8_trim_whitespace(parts))
-    singletons = int(np.sum(counts.field("counts").to_numpy() == 1))
-    unseen = slack.unseen_share(singletons, len(cells))
+    numbers = counts.field("counts").to_numpy()
+    once, twice = (int(np.sum(numbers == times)) for times in (1, 2))
+    unseen = slack.unseen_share(once, twice, len(cells))
     if len(counts) > MAX_LISTED_MEMBERS or unseen > MAX_UNSEEN_SHARE:
         return []
     members = "|".join(re.escape(member) for member in sorted(counts.field("values").to_pylist()))
