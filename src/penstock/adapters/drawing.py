@@ -76,6 +76,7 @@ def draw(figure: Figure) -> Drawing:
         :data:`WIDTH` points wide, as high as its content asks. :data:`STYLE` has to be in
         force here and while it is written out.
     """
+    figure = _with_a_place(figure)
     every = _categories(figure)
     categories = every[:MAX_CATEGORIES]
     sideways = figure.horizontal or _needs_room(figure, categories)
@@ -116,6 +117,18 @@ class _Placed:
     def turned(self, at: Any, value: Any) -> tuple[Any, Any]:
         """(x, y) on the page."""
         return (value, at) if self.sideways else (at, value)
+
+
+def _with_a_place(figure: Figure) -> Figure:
+    """The figure without what no axis can hold: an ``x`` or a mark that is not finite."""
+    series = []
+    for one in figure.series:
+        kept = [n for n, x in enumerate(one.x) if isinstance(x, str) or math.isfinite(x)]
+        lists: dict[str, list[Any]] = {"x": one.x, "y": one.y, "low": one.low, "high": one.high}
+        update = {key: [values[n] for n in kept] for key, values in lists.items() if values}
+        series.append(one.model_copy(update=update))
+    marks = [mark for mark in figure.marks if math.isfinite(mark[0])]
+    return figure.model_copy(update={"series": series, "marks": marks})
 
 
 def _categories(figure: Figure) -> list[str]:

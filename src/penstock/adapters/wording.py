@@ -19,6 +19,9 @@ MAX_CELL = 300
 """Most characters of one table cell."""
 
 
+LARGEST = 10**300
+"""An integer from here on has no float: it is written digit by digit."""
+
 GROUPED_FROM = 10_000
 """Numbers from here on are written with separators; a year is not."""
 
@@ -66,7 +69,9 @@ def decimals(values: Iterable[Any]) -> int:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) < LARGEST
+    return isinstance(value, float)
 
 
 def duration(seconds: float) -> str:
