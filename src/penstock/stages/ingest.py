@@ -9,13 +9,12 @@ ports.Source -> Snapshot
 
 from __future__ import annotations
 
-import difflib
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,23 +24,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from penstock import columns, modalities, plugins, target
+from penstock.agreement import check_columns, divides, layout_of
 from penstock.columns import Survey
 from penstock.errors import BadInput, Mistake
-from penstock.evidence import Check, Evidence, Figure, Series, Table
-from penstock.records import Column, Layout, Role, Rows, Snapshot
+from penstock.inventory import Tally, evidence_of
+from penstock.records import Column, Layout, Rows, Snapshot
 from penstock.target import Target
 
 if TYPE_CHECKING:
     from penstock import ports, spec
 
-PARTS = ("train", "valid", "test")
+__all__ = ["check_columns", "ingest"]
+
 MEDIA_BATCH_ROWS = 256
 BATCH_ROWS = 65_536
 """Rows typed at a time, with and without a column of media (house choice)."""
-
-NUM_BINS = 30
-MOST_BARS = 30
-"""Bins of the target's histogram, and most classes that are drawn (house choice)."""
 
 
 def ingest(
@@ -80,69 +77,8 @@ def ingest(
     with _workplace(store) as folder:
         raw = _copy(source, folder / "raw.parquet", progress)
         surveys, goal = _survey(raw, source, data, split)
-        layout = _layout(surveys, goal, source, data, split)
+        layout = layout_of(surveys, goal, source, data, split)
         return _write(raw, source, surveys, goal, layout, store, started)
-
-
-def check_columns(names: list[str], data: spec.Data, split: spec.SplitSpec) -> None:
-    """Hold the column names of the spec against those of the source.
-
-    Raises
-    ------
-    BadInput
-        With every name that is not there, and a split column that is missing, superfluous or
-        the target.
-
-    Examples
-    --------
-    >>> from penstock.spec import Data, SplitSpec
-    >>> check_columns(["age", "income"], Data(source="x.csv", target="income"), SplitSpec())
-    """
-    asked = [("data.target", data.target)]
-    asked += [("data.sensitive", name) for name in data.sensitive]
-    asked += [("data.features", name) for name in data.features]
-    if split.column:
-        asked.append(("split.column", split.column))
-    mistakes = [_absent(where, name, names) for where, name in asked if name not in names]
-    if split.strategy != "stratified" and not split.column:
-        mistakes.append(
-            Mistake(
-                f"split.strategy: {split.strategy} needs split.column",
-                "no split.column",
-                "split",
-                f"name one of: {_shown(names)}",
-            )
-        )
-    if split.strategy == "stratified" and split.column:
-        mistakes.append(
-            Mistake(
-                "split.column goes with split.strategy: group, time or column",
-                f"split.column: {split.column} and split.strategy: stratified",
-                "split",
-                "say the strategy, or remove split.column",
-            )
-        )
-    if split.column and split.column == data.target:
-        mistakes.append(
-            Mistake("the target does not divide the rows", split.column, "split.column")
-        )
-    if data.target in data.sensitive:
-        mistakes.append(
-            Mistake("a sensitive column is not the target", data.target, "data.sensitive")
-        )
-    if mistakes:
-        raise BadInput(mistakes)
-
-
-def _absent(where: str, name: str, names: list[str]) -> Mistake:
-    folded = {known.casefold(): known for known in names}
-    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
-    remedy = f"did you mean {folded[close[0]]}?" if close else f"columns: {_shown(names)}"
-    return Mistake(f"{where} names a column of the source", f"no column {name!r}", where, remedy)
-
-
-def _shown(names: list[str]) -> str:
-    return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
 
 
 # ---------------------------------------------------------------- the raw copy
@@ -228,121 +164,13 @@ def _survey(
         surveys[name], wrong = columns.survey(name, column, wanted, source.kinds.get(name, ""))
         mistakes += wrong
         if name == split.column:
-            mistakes += _divides(split, surveys[name], column)
+            mistakes += divides(split, surveys[name], column)
     if mistakes or goal is None:
         raise BadInput(mistakes)
     return surveys, goal
 
 
-def _divides(split: spec.SplitSpec, found: Survey, raw: pa.ChunkedArray) -> list[Mistake]:
-    """What keeps a column from dividing the rows by the strategy."""
-    where = f"split.column: {split.column}"
-    if found.reading is None or _is_bulky(found.reading.arrow_type):
-        return [Mistake("the split column holds words, numbers or times", found.why, where)]
-    typed = found.reading.read(raw)
-    kind = typed.type
-    if split.strategy == "time":
-        if pa.types.is_timestamp(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
-            return _varies(typed, where)
-        return [
-            Mistake(
-                "a time column holds times or numbers",
-                f"values of type {kind}",
-                where,
-                "write them as 2024-12-31 or 2024-12-31T23:59:59",
-            )
-        ]
-    if split.strategy == "column":
-        return _names_parts(typed, where)
-    return _varies(typed, where)
-
-
-def _varies(typed: pa.ChunkedArray, where: str) -> list[Mistake]:
-    if pc.count_distinct(typed).as_py() > 1:
-        return []
-    return [Mistake("a split column has at least two values", "one value", where, "name another")]
-
-
-def _names_parts(typed: pa.ChunkedArray, where: str) -> list[Mistake]:
-    levels = pc.utf8_lower(pc.cast(typed, pa.string())).unique()
-    found = {str(level) if level is not None else "no value" for level in levels.to_pylist()}
-    strange = sorted(found - set(PARTS))
-    missing = [part for part in ("train", "test") if part not in found]
-    remedy = "write train, valid or test in each row; valid is carved from train when absent"
-    mistakes = []
-    if strange:
-        shown = ", ".join(strange[:5]) + (f" and {len(strange) - 5} more" if strange[5:] else "")
-        mistakes.append(Mistake("a split column holds train, valid, test", shown, where, remedy))
-    if missing:
-        mistakes.append(
-            Mistake(
-                "a split column has rows of train and of test",
-                f"no row of {' and '.join(missing)}",
-                where,
-                remedy,
-            )
-        )
-    return mistakes
-
-
-def _layout(
-    surveys: dict[str, Survey],
-    goal: Target,
-    source: ports.Source,
-    data: spec.Data,
-    split: spec.SplitSpec,
-) -> Layout:
-    """Give each stored column its role; BadInput when no feature is left."""
-    found = []
-    for name, survey in surveys.items():
-        if survey.reading is None and name != data.target:
-            continue
-        role = _role(survey, source.kinds.get(name, ""), data, split)
-        reading = goal.reading if role == "target" else survey.reading
-        modality, why = survey.modality, survey.why
-        if role == "target":
-            modality = "category" if goal.task == "classification" else "numeric"
-            why = goal.why
-        assert reading is not None
-        kind = "string" if role == "split" else str(reading.arrow_type)
-        found.append(
-            Column(name=name, modality=modality or "unknown", arrow_type=kind, role=role, why=why)
-        )
-    if not any(column.role == "feature" for column in found):
-        reasons = [f"{c.name} ({c.role}{': ' + c.why if c.why else ''})" for c in found]
-        raise BadInput(
-            Mistake(
-                "at least one column is left for the model to read",
-                "; ".join(reasons[:10]),
-                source.description,
-                "say in data.features what a column is, for example id: category",
-            )
-        )
-    return Layout(columns=found, target=data.target, task=goal.task, sensitive=data.sensitive)
-
-
-def _role(survey: Survey, kind: str, data: spec.Data, split: spec.SplitSpec) -> Role:
-    if survey.name == data.target:
-        return "target"
-    if split.column and survey.name == split.column:
-        roles: dict[str, Role] = {"column": "split", "group": "group", "time": "time"}
-        return roles[split.strategy]
-    if kind in ("category", "metadata") and survey.name not in data.features:
-        return "metadata"
-    return "feature" if survey.usable else "left_out"
-
-
 # ---------------------------------------------------------------- the typed rows
-
-
-@dataclass
-class Tally:
-    """What is counted while the rows are written."""
-
-    num_rows: int = 0
-    without_target: int = 0
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
-    targets: list[pa.ChunkedArray] = field(default_factory=list)
 
 
 def _write(
@@ -382,7 +210,7 @@ def _write(
         layout=layout,
         source=source.description,
         quarantine=_quarantine(tally, store),
-        evidence=_evidence(surveys, goal, layout, targets, tally),
+        evidence=evidence_of(surveys, goal, layout, targets, tally),
         seconds=time.perf_counter() - started,
     )
 
@@ -461,143 +289,3 @@ def _quarantine(tally: Tally, store: ports.Store) -> Rows | None:
     return store.keep_table(
         pa.table({"path": pa.array(where, pa.string()), "reason": pa.array(why, pa.string())})
     )
-
-
-# ---------------------------------------------------------------- evidence
-
-
-def _evidence(
-    surveys: dict[str, Survey],
-    goal: Target,
-    layout: Layout,
-    targets: pa.ChunkedArray,
-    tally: Tally,
-) -> Evidence:
-    tables = {"columns": _columns_table(surveys, layout)}
-    lost = _lost_table(surveys, goal, layout, tally)
-    if lost.rows:
-        tables["could_not_be_read"] = lost
-    notes = [f"Task {goal.task}: {goal.why}."]
-    if tally.without_target:
-        notes.append(
-            f"{tally.without_target} rows have no value of the target {layout.target} and were"
-            " dropped."
-        )
-    return Evidence(
-        checks=[_num_rows(tally), _unreadable_rows(tally), _left_out_columns(surveys, layout)],
-        tables=tables,
-        figures={"target": _target_figure(layout, targets)},
-        notes=notes,
-    )
-
-
-def _num_rows(tally: Tally) -> Check:
-    return Check(
-        name="num_rows",
-        stage="ingest",
-        value=tally.num_rows,
-        better="higher",
-        why=f"{tally.num_rows} rows with a target were read.",
-        remedy="Collect more rows.",
-    )
-
-
-def _unreadable_rows(tally: Tally) -> Check:
-    num_unreadable = len(tally.unreadable)
-    total = tally.num_rows + tally.without_target + num_unreadable
-    examples = "; ".join(f"{where}: {why}" for where, why in tally.unreadable[:3])
-    why = f"{num_unreadable} of {total} records could not be read"
-    return Check(
-        name="unreadable_rows",
-        stage="ingest",
-        value=num_unreadable / total,
-        why=f"{why}: {examples}." if examples else f"{why}.",
-        remedy="Mend or remove the files that the quarantine lists." if num_unreadable else "",
-    )
-
-
-def _left_out_columns(surveys: dict[str, Survey], layout: Layout) -> Check:
-    stored = {column.name: column for column in layout.columns}
-    out = [
-        f"{name} ({survey.modality or 'unreadable'}: {survey.why})"
-        for name, survey in surveys.items()
-        if name not in stored or stored[name].role == "left_out"
-    ]
-    return Check(
-        name="left_out_columns",
-        stage="ingest",
-        value=len(out),
-        why=f"{len(out)} columns are left out: {'; '.join(out)}."
-        if out
-        else "No column is left out.",
-        remedy="Say the modality in data.features if the model should read one." if out else "",
-    )
-
-
-def _columns_table(surveys: dict[str, Survey], layout: Layout) -> Table:
-    stored = {column.name: column for column in layout.columns}
-    records = []
-    for name, survey in surveys.items():
-        column = stored.get(name)
-        num_null = survey.num_null
-        num_rows = max(survey.num_rows, 1)
-        records.append(
-            {
-                "column": name,
-                "modality": column.modality if column else "unknown",
-                "role": column.role if column else "left_out",
-                "type": column.arrow_type if column else "",
-                "nulls %": None if num_null is None else round(100 * num_null / num_rows, 2),
-                "distinct": survey.num_distinct,
-                "values": survey.summary,
-                "why": column.why if column else survey.why,
-            }
-        )
-    return Table.of("Columns", records)
-
-
-def _lost_table(surveys: dict[str, Survey], goal: Target, layout: Layout, tally: Tally) -> Table:
-    """Values, rows and records that could not be read, and what became of them."""
-    records: list[dict[str, object]] = []
-    for name, survey in surveys.items():
-        reading = goal.reading if name == layout.target else survey.reading
-        for token, rows in list((reading.tokens if reading else {}).items())[:5]:
-            what = f"{token[:30]!r} is not a {survey.modality or 'numeric'} value"
-            records.append({"where": name, "what": what, "rows": rows, "became": "null"})
-        if survey.infinite:
-            records.append(
-                {"where": name, "what": "infinite", "rows": survey.infinite, "became": "null"}
-            )
-    if tally.without_target:
-        records.append(
-            {
-                "where": layout.target,
-                "what": "no target",
-                "rows": tally.without_target,
-                "became": "dropped",
-            }
-        )
-    records += [
-        {"where": where, "what": why, "rows": 1, "became": "quarantine"}
-        for where, why in tally.unreadable
-    ]
-    return Table.of("What could not be read", records)
-
-
-def _target_figure(layout: Layout, targets: pa.ChunkedArray) -> Figure:
-    title = f"Target {layout.target}"
-    if layout.task == "regression":
-        counts, edges = np.histogram(targets.to_numpy(), bins=NUM_BINS)
-        middles = ((edges[1:] + edges[:-1]) / 2).tolist()
-        series = Series(name="rows", x=middles, y=counts.tolist(), style="bars")
-        return Figure(title=title, x=layout.target, y="rows", series=[series])
-    counted = pc.value_counts(pc.cast(targets, pa.string()))
-    rows = dict(
-        zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
-    )
-    shown = sorted(layout.classes, key=lambda name: -rows[name])[:MOST_BARS]
-    drawn = [name for name in layout.classes if name in shown]
-    series = Series(name="rows", x=list(drawn), y=[rows[name] for name in drawn], style="bars")
-    rest = len(layout.classes) - len(drawn)
-    note = f"The {len(drawn)} most frequent classes; {rest} more." if rest else ""
-    return Figure(title=title, x=layout.target, y="rows", series=[series], note=note)

@@ -1,0 +1,181 @@
+"""Hold what the spec says of columns against what the columns are, and give each its role.
+
+spec, surveys -> mistakes, or the Layout
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.errors import BadInput, Mistake
+from penstock.records import Column, Layout, Role
+
+if TYPE_CHECKING:
+    from penstock import ports, spec
+    from penstock.columns import Survey
+    from penstock.target import Target
+
+PARTS = ("train", "valid", "test")
+
+
+def check_columns(names: list[str], data: spec.Data, split: spec.SplitSpec) -> None:
+    """Hold the column names of the spec against those of the source.
+
+    Raises
+    ------
+    BadInput
+        With every name that is not there, and a split column that is missing, superfluous or
+        the target.
+
+    Examples
+    --------
+    >>> from penstock.spec import Data, SplitSpec
+    >>> check_columns(["age", "income"], Data(source="x.csv", target="income"), SplitSpec())
+    """
+    asked = [("data.target", data.target)]
+    asked += [("data.sensitive", name) for name in data.sensitive]
+    asked += [("data.features", name) for name in data.features]
+    if split.column:
+        asked.append(("split.column", split.column))
+    mistakes = [_absent(where, name, names) for where, name in asked if name not in names]
+    if split.strategy != "stratified" and not split.column:
+        mistakes.append(
+            Mistake(
+                f"split.strategy: {split.strategy} needs split.column",
+                "no split.column",
+                "split",
+                f"name one of: {_shown(names)}",
+            )
+        )
+    if split.strategy == "stratified" and split.column:
+        mistakes.append(
+            Mistake(
+                "split.column goes with split.strategy: group, time or column",
+                f"split.column: {split.column} and split.strategy: stratified",
+                "split",
+                "say the strategy, or remove split.column",
+            )
+        )
+    if split.column and split.column == data.target:
+        mistakes.append(
+            Mistake("the target does not divide the rows", split.column, "split.column")
+        )
+    if data.target in data.sensitive:
+        mistakes.append(
+            Mistake("a sensitive column is not the target", data.target, "data.sensitive")
+        )
+    if mistakes:
+        raise BadInput(mistakes)
+
+
+def _absent(where: str, name: str, names: list[str]) -> Mistake:
+    folded = {known.casefold(): known for known in names}
+    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    remedy = f"did you mean {folded[close[0]]}?" if close else f"columns: {_shown(names)}"
+    return Mistake(f"{where} names a column of the source", f"no column {name!r}", where, remedy)
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
+
+
+def divides(split: spec.SplitSpec, found: Survey, raw: pa.ChunkedArray) -> list[Mistake]:
+    """What keeps a column from dividing the rows by the strategy."""
+    where = f"split.column: {split.column}"
+    if found.reading is None or pa.types.is_binary(found.reading.arrow_type):
+        return [Mistake("the split column holds words, numbers or times", found.why, where)]
+    typed = found.reading.read(raw)
+    kind = typed.type
+    if split.strategy == "time":
+        if pa.types.is_timestamp(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            return _varies(typed, where)
+        return [
+            Mistake(
+                "a time column holds times or numbers",
+                f"values of type {kind}",
+                where,
+                "write them as 2024-12-31 or 2024-12-31T23:59:59",
+            )
+        ]
+    if split.strategy == "column":
+        return _names_parts(typed, where)
+    return _varies(typed, where)
+
+
+def _varies(typed: pa.ChunkedArray, where: str) -> list[Mistake]:
+    if pc.count_distinct(typed).as_py() > 1:
+        return []
+    return [Mistake("a split column has at least two values", "one value", where, "name another")]
+
+
+def _names_parts(typed: pa.ChunkedArray, where: str) -> list[Mistake]:
+    levels = pc.utf8_lower(pc.cast(typed, pa.string())).unique()
+    found = {str(level) if level is not None else "no value" for level in levels.to_pylist()}
+    strange = sorted(found - set(PARTS))
+    missing = [part for part in ("train", "test") if part not in found]
+    remedy = "write train, valid or test in each row; valid is carved from train when absent"
+    mistakes = []
+    if strange:
+        shown = ", ".join(strange[:5]) + (f" and {len(strange) - 5} more" if strange[5:] else "")
+        mistakes.append(Mistake("a split column holds train, valid, test", shown, where, remedy))
+    if missing:
+        mistakes.append(
+            Mistake(
+                "a split column has rows of train and of test",
+                f"no row of {' and '.join(missing)}",
+                where,
+                remedy,
+            )
+        )
+    return mistakes
+
+
+def layout_of(
+    surveys: dict[str, Survey],
+    goal: Target,
+    source: ports.Source,
+    data: spec.Data,
+    split: spec.SplitSpec,
+) -> Layout:
+    """Give each stored column its role; BadInput when no feature is left."""
+    found = []
+    for name, survey in surveys.items():
+        if survey.reading is None and name != data.target:
+            continue
+        role = _role(survey, source.kinds.get(name, ""), data, split)
+        reading = goal.reading if role == "target" else survey.reading
+        modality, why = survey.modality, survey.why
+        if role == "target":
+            modality = "category" if goal.task == "classification" else "numeric"
+            why = goal.why
+        assert reading is not None
+        kind = "string" if role == "split" else str(reading.arrow_type)
+        found.append(
+            Column(name=name, modality=modality or "unknown", arrow_type=kind, role=role, why=why)
+        )
+    if not any(column.role == "feature" for column in found):
+        reasons = [f"{c.name} ({c.role}{': ' + c.why if c.why else ''})" for c in found]
+        raise BadInput(
+            Mistake(
+                "at least one column is left for the model to read",
+                "; ".join(reasons[:10]),
+                source.description,
+                "say in data.features what a column is, for example id: category",
+            )
+        )
+    return Layout(columns=found, target=data.target, task=goal.task, sensitive=data.sensitive)
+
+
+def _role(survey: Survey, kind: str, data: spec.Data, split: spec.SplitSpec) -> Role:
+    if survey.name == data.target:
+        return "target"
+    if split.column and survey.name == split.column:
+        roles: dict[str, Role] = {"column": "split", "group": "group", "time": "time"}
+        return roles[split.strategy]
+    if kind in ("category", "metadata") and survey.name not in data.features:
+        return "metadata"
+    return "feature" if survey.usable else "left_out"

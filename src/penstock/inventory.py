@@ -1,0 +1,169 @@
+"""What a person should know of rows that were read: columns, losses, the target's distribution.
+
+surveys, Layout, Tally -> Evidence
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.columns import Survey
+from penstock.evidence import Check, Evidence, Figure, Series, Table
+from penstock.records import Layout
+from penstock.target import Target
+
+NUM_BINS = 30
+MOST_BARS = 30
+"""Bins of the target's histogram, and most classes that are drawn (house choice)."""
+
+
+@dataclass
+class Tally:
+    """What is counted while the rows are written."""
+
+    num_rows: int = 0
+    without_target: int = 0
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    targets: list[pa.ChunkedArray] = field(default_factory=list)
+
+
+def evidence_of(
+    surveys: dict[str, Survey],
+    goal: Target,
+    layout: Layout,
+    targets: pa.ChunkedArray,
+    tally: Tally,
+) -> Evidence:
+    """Checks, tables, the figure and the notes of a snapshot."""
+    tables = {"columns": _columns_table(surveys, layout)}
+    lost = _lost_table(surveys, goal, layout, tally)
+    if lost.rows:
+        tables["could_not_be_read"] = lost
+    notes = [f"Task {goal.task}: {goal.why}."]
+    if tally.without_target:
+        notes.append(
+            f"{tally.without_target} rows have no value of the target {layout.target} and were"
+            " dropped."
+        )
+    return Evidence(
+        checks=[_num_rows(tally), _unreadable_rows(tally), _left_out_columns(surveys, layout)],
+        tables=tables,
+        figures={"target": _target_figure(layout, targets)},
+        notes=notes,
+    )
+
+
+def _num_rows(tally: Tally) -> Check:
+    return Check(
+        name="num_rows",
+        stage="ingest",
+        value=tally.num_rows,
+        better="higher",
+        why=f"{tally.num_rows} rows with a target were read.",
+        remedy="Collect more rows.",
+    )
+
+
+def _unreadable_rows(tally: Tally) -> Check:
+    num_unreadable = len(tally.unreadable)
+    total = tally.num_rows + tally.without_target + num_unreadable
+    examples = "; ".join(f"{where}: {why}" for where, why in tally.unreadable[:3])
+    why = f"{num_unreadable} of {total} records could not be read"
+    return Check(
+        name="unreadable_rows",
+        stage="ingest",
+        value=num_unreadable / total,
+        why=f"{why}: {examples}." if examples else f"{why}.",
+        remedy="Mend or remove the files that the quarantine lists." if num_unreadable else "",
+    )
+
+
+def _left_out_columns(surveys: dict[str, Survey], layout: Layout) -> Check:
+    stored = {column.name: column for column in layout.columns}
+    out = [
+        f"{name} ({survey.modality or 'unreadable'}: {survey.why})"
+        for name, survey in surveys.items()
+        if name not in stored or stored[name].role == "left_out"
+    ]
+    return Check(
+        name="left_out_columns",
+        stage="ingest",
+        value=len(out),
+        why=f"{len(out)} columns are left out: {'; '.join(out)}."
+        if out
+        else "No column is left out.",
+        remedy="Say the modality in data.features if the model should read one." if out else "",
+    )
+
+
+def _columns_table(surveys: dict[str, Survey], layout: Layout) -> Table:
+    stored = {column.name: column for column in layout.columns}
+    records = []
+    for name, survey in surveys.items():
+        column = stored.get(name)
+        num_null = survey.num_null
+        num_rows = max(survey.num_rows, 1)
+        records.append(
+            {
+                "column": name,
+                "modality": column.modality if column else "unknown",
+                "role": column.role if column else "left_out",
+                "type": column.arrow_type if column else "",
+                "nulls %": None if num_null is None else round(100 * num_null / num_rows, 2),
+                "distinct": survey.num_distinct,
+                "values": survey.summary,
+                "why": column.why if column else survey.why,
+            }
+        )
+    return Table.of("Columns", records)
+
+
+def _lost_table(surveys: dict[str, Survey], goal: Target, layout: Layout, tally: Tally) -> Table:
+    """Values, rows and records that could not be read, and what became of them."""
+    records: list[dict[str, object]] = []
+    for name, survey in surveys.items():
+        reading = goal.reading if name == layout.target else survey.reading
+        for token, rows in list((reading.tokens if reading else {}).items())[:5]:
+            what = f"{token[:30]!r} is not a {survey.modality or 'numeric'} value"
+            records.append({"where": name, "what": what, "rows": rows, "became": "null"})
+        if survey.infinite:
+            records.append(
+                {"where": name, "what": "infinite", "rows": survey.infinite, "became": "null"}
+            )
+    if tally.without_target:
+        records.append(
+            {
+                "where": layout.target,
+                "what": "no target",
+                "rows": tally.without_target,
+                "became": "dropped",
+            }
+        )
+    records += [
+        {"where": where, "what": why, "rows": 1, "became": "quarantine"}
+        for where, why in tally.unreadable
+    ]
+    return Table.of("What could not be read", records)
+
+
+def _target_figure(layout: Layout, targets: pa.ChunkedArray) -> Figure:
+    title = f"Target {layout.target}"
+    if layout.task == "regression":
+        counts, edges = np.histogram(targets.to_numpy(), bins=NUM_BINS)
+        middles = ((edges[1:] + edges[:-1]) / 2).tolist()
+        series = Series(name="rows", x=middles, y=counts.tolist(), style="bars")
+        return Figure(title=title, x=layout.target, y="rows", series=[series])
+    counted = pc.value_counts(pc.cast(targets, pa.string()))
+    rows = dict(
+        zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
+    )
+    shown = sorted(layout.classes, key=lambda name: -rows[name])[:MOST_BARS]
+    drawn = [name for name in layout.classes if name in shown]
+    series = Series(name="rows", x=list(drawn), y=[rows[name] for name in drawn], style="bars")
+    rest = len(layout.classes) - len(drawn)
+    note = f"The {len(drawn)} most frequent classes; {rest} more." if rest else ""
+    return Figure(title=title, x=layout.target, y="rows", series=[series], note=note)
