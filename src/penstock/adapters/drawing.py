@@ -68,7 +68,9 @@ def draw(figure: Figure) -> Drawing:
     ----------
     figure : Figure
         Any mixture of styles. A text on the horizontal axis of any series makes that axis
-        categorical; bars whose names would not fit side by side run to the right.
+        categorical; bars whose names would not fit side by side run to the right. ``x``
+        labels the axis below and ``y`` the upright one, horizontal bars or not. A step is
+        centred on its ``x``, as the middle of a histogram's bin.
 
     Returns
     -------
@@ -217,7 +219,7 @@ def _floats(values: list[Any], length: int) -> np.ndarray:
 
 def _line(axes: Axes, series: _Placed, linestyle: str = "-", drawstyle: str = "default") -> None:
     band = axes.fill_betweenx if series.sideways else axes.fill_between
-    step: Any = "post" if drawstyle == "steps-post" else None
+    step: Any = "mid" if drawstyle == "steps-mid" else None
     if np.isfinite(series.low).any():
         band(series.at, series.low, series.high, step=step, color=series.colour, alpha=0.18, lw=0)
     how: Any = {"color": series.colour, "ls": linestyle, "ds": drawstyle, "lw": 1.8}
@@ -239,7 +241,7 @@ def _dashed(axes: Axes, series: _Placed) -> None:
 
 
 def _step(axes: Axes, series: _Placed) -> None:
-    _line(axes, series, drawstyle="steps-post")
+    _line(axes, series, drawstyle="steps-mid")
 
 
 def _points(axes: Axes, series: _Placed) -> None:
@@ -329,7 +331,8 @@ def tick(value: float) -> str:
 
 def _name_axes(axes: Axes, figure: Figure, sideways: bool) -> None:
     """The vertical axis is named above it: no turned text, no width lost."""
-    below, above = (figure.y, figure.x) if sideways else (figure.x, figure.y)
+    turned = sideways and not figure.horizontal  # by _needs_room: the labels turn too
+    below, above = (figure.y, figure.x) if turned else (figure.x, figure.y)
     axes.set_xlabel(shorten(below, 60), fontsize=10.5)
     axes.set_title(shorten(above, 60), loc="left", fontsize=10.5, color=MUTED, pad=7)
 

@@ -102,7 +102,7 @@ def precision_recall():
 
 def baseline_bars():
     return Figure(
-        title="Against the baselines", x="", y="ROC AUC", horizontal=True,
+        title="Against the baselines", x="ROC AUC", y="", horizontal=True,
         series=[
             Series(
                 name="ROC AUC", style="bars",
@@ -540,6 +540,20 @@ def test_long_names_turn_bars_on_their_side_and_break_before_they_are_cut():
     assert lines[0].startswith("startx")
     assert lines[1].endswith("xend")
     assert "…" in "".join(lines)
+
+
+def places(drawing):
+    found = ElementTree.fromstring(drawing).iter(f"{SVG}text")
+    return {e.text: (float(e.get("x")), float(e.get("y"))) for e in found}
+
+
+def test_axis_labels_stand_by_their_axes_also_where_bars_were_turned():
+    short = Series(name="s", x=["a", "b"], y=[1, 2], style="bars")
+    at = places(charts.svg(figure(short, horizontal=True)))
+    assert at["x axis"][1] > at["b"][1] > at["a"][1] > at["y axis"][1]
+    long = Series(name="s", x=[letter * 20 for letter in "abcd"], y=[1] * 4, style="bars")
+    at = places(charts.svg(figure(long)))
+    assert at["y axis"][1] > at["d" * 20][1] > at["a" * 20][1] > at["x axis"][1]
 
 
 def test_categories_beyond_the_page_are_left_out():
