@@ -6,7 +6,7 @@ was trained on, and lets :class:`penstock.model.Model` do the rest.
 The signature says *any* for every input, on purpose, and the kinds are enforced here:
 MLflow 3.17 refuses an int64 column for a ``double``, a column of nulls for anything, and a
 time zone; it turns the null of a boolean into ``False`` and fails on the null of a
-``binary``.
+``binary``. The price: a server takes JSON and Parquet, but no CSV.
 
 DataFrame -> DataFrame
 """
@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
@@ -50,10 +51,13 @@ class PackagedModel(PythonModel):
 
         Raises
         ------
-        ValueError
-            With every column that is missing or holds what it cannot hold.
+        MlflowException
+            With every column that is missing or holds what it cannot hold (HTTP 400).
         """
-        table = as_table(model_input, self.model.inputs())
+        try:
+            table = as_table(model_input, self.model.inputs())
+        except ValueError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
         predictions: pd.DataFrame = self.model.predict(table).to_pandas()
         return predictions.set_axis(model_input.index, axis=0)
 
@@ -92,49 +96,64 @@ def as_table(frame: pd.DataFrame, inputs: list[tuple[str, str, bool]]) -> pa.Tab
 def as_kind(column: pd.Series, kind: str) -> pa.Array:
     """One column as one of the five kinds; nulls stay nulls.
 
+    Text is trimmed and read as ``ingest`` reads it: what stands for no value is null. Numbers
+    and times in text have to be plain (``1200.5``, ISO 8601).
+
     Examples
     --------
-    >>> as_kind(pd.Series([1, None], dtype=object), "double").to_pylist()
-    [1.0, None]
+    >>> as_kind(pd.Series([1, None, " 2 ", "NA"], dtype=object), "double").to_pylist()
+    [1.0, None, 2.0, None]
     >>> as_kind(pd.Series([1.0, None]), "string").to_pylist()
     ['1', None]
     """
     if column.isna().all():
         return pa.nulls(len(column), KINDS[kind])
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        column = column.astype(column.cat.categories.dtype)
-    if kind == "double":
-        numbers = pd.to_numeric(column, errors="raise")
-        return pa.array(numbers, from_pandas=True).cast(pa.float64(), safe=False)
-    if kind == "string":
-        return _as_string(column)
-    if kind == "datetime":
-        return _as_datetime(column)
     if kind == "binary":
-        raw = [base64.b64decode(v, validate=False) if isinstance(v, str) else v for v in column]
+        raw = [base64.b64decode(v) if isinstance(v, str) else v for v in column]
         return pa.array(raw, pa.binary(), from_pandas=True)
-    return pa.array(column, from_pandas=True).cast(KINDS[kind])
+    values = _arrow(column, kind)
+    if kind == "datetime":
+        return _as_datetime(values)
+    if kind == "string" and pa.types.is_floating(values.type):
+        whole = pc.all(pc.equal(values, pc.floor(values))).as_py()
+        # integers that pandas made floats for a null's sake
+        values = values.cast(pa.int64()) if whole else values
+    if kind == "double" and pa.types.is_boolean(values.type):
+        values = values.cast(pa.int8())
+    if kind == "boolean" and pa.types.is_string(values.type):
+        lower = pc.utf8_lower(values)
+        values = pc.replace_substring_regex(lower, r"\At\z", "true")
+        values = pc.replace_substring_regex(values, r"\Af\z", "false")
+    return values.cast(KINDS[kind], safe=kind != "double")
 
 
-def _as_string(column: pd.Series) -> pa.Array:
+def _arrow(column: pd.Series, kind: str) -> pa.Array:
+    """The column as pandas holds it; text trimmed, of several types made text."""
+    from penstock.arrow_types import MISSING, MISSING_NUMBER, trimmed
+
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        column = column.dt.tz_convert(None)
     try:
         values = pa.array(column, from_pandas=True)
-    except pa.ArrowException:  # values of several types
+    except pa.ArrowException:
         values = pa.array([None if pd.isna(v) else str(v) for v in column], pa.string())
-    if pa.types.is_floating(values.type) and pc.all(pc.equal(values, pc.floor(values))).as_py():
-        values = values.cast(pa.int64())  # integers that pandas made floats for a null's sake
-    return values.cast(pa.string())
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        values = trimmed(values, MISSING if kind == "string" else MISSING_NUMBER)
+    return values
 
 
-def _as_datetime(column: pd.Series) -> pa.Array:
-    if pd.api.types.is_numeric_dtype(column):
-        raise ValueError("a number; write times as ISO 8601 text")
-    times = pd.to_datetime(column, utc=True)
-    return (
-        pa.array(times, from_pandas=True)
-        .cast(pa.timestamp("us", tz="UTC"), safe=False)
-        .cast(pa.timestamp("us"))
-    )
+def _as_datetime(values: pa.Array) -> pa.Array:
+    if pa.types.is_string(values.type):
+        times = pd.to_datetime(values.to_pandas(), utc=True, format="ISO8601")
+        values = pa.array(times.dt.tz_convert(None), from_pandas=True)
+    if not (pa.types.is_timestamp(values.type) or pa.types.is_date(values.type)):
+        raise ValueError(f"{values.type}; write times as ISO 8601 text")
+    if pa.types.is_timestamp(values.type) and values.type.tz:
+        values = values.cast(pa.timestamp("us", "UTC"), safe=False)
+    return values.cast(KINDS["datetime"], safe=False)
 
 
 def check_code(folder: Path) -> None:

@@ -13,6 +13,7 @@ import sqlite3
 import ssl
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cached_property
@@ -49,7 +50,7 @@ ENVIRONMENT = {
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 BAD_GATEWAY = (502, 503, 504)
 
-_USER = re.compile(r"(\w[\w+.-]*://)[^\s/@]*(?::[^\s@]*)?@")
+_USER = re.compile(r"(\w[\w+.-]*://)[^\s\"'/@:]*(?::(?!\d+/)[^\s\"']*)?@")
 _QUERY = re.compile(
     r"([?&;][^=&\s]*(?:passw|pwd|token|secret|key|sig|credential)[^=&\s]*=)[^&;\s]+", re.IGNORECASE
 )
@@ -91,9 +92,9 @@ class Connection:
         RegistryUnreachable
             When the server does not answer, or the database cannot be read.
         """
-        quiet()
         self._probe()
-        from mlflow.tracking import MlflowClient
+        with quietly():
+            from mlflow.tracking import MlflowClient
 
         # what it logs with a traceback is raised as well, and told once, by us
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
@@ -109,7 +110,8 @@ class Connection:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            yield
+            with quietly():
+                yield
         except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, Timeout) as error:
             if isinstance(error, RegistryUnreachable):
                 raise
@@ -148,10 +150,14 @@ class Connection:
             raise self._unreachable(error) from error
 
 
-def quiet() -> None:
-    """Set MLflow's environment where the user has not; to be called before importing it."""
+@contextmanager
+def quietly() -> Iterator[None]:
+    """MLflow without telemetry, progress bars and warnings about its own code."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def without_secrets(text: str) -> str:
@@ -207,7 +213,9 @@ def make_database(path: Path, artifact_root: str | None) -> None:
 
 
 def _probe_sqlite(path: Path) -> None:
-    if not path.exists() or (path.is_file() and not path.stat().st_size):
+    if path.exists() and not path.is_file():
+        raise OSError("there is no database but a folder or a device")
+    if not path.exists() or not path.stat().st_size:
         return
     address = f"file:{quote(str(path.resolve()))}?mode=ro"
     with closing(sqlite3.connect(address, uri=True, timeout=PROBE_SECONDS)) as database:

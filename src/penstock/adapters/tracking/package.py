@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.version import Version
 
 from penstock import fingerprint, plugins
-from penstock.adapters.tracking.connection import quiet
+from penstock.adapters.tracking.connection import quietly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,12 +55,11 @@ def package(weights: Path, state: Path, destination: Path) -> Path:
     Path
         ``destination``.
     """
-    quiet()
-    import mlflow.pyfunc
-
     from penstock.model import Model
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, quietly():
+        import mlflow.pyfunc
+
         folder = Path(scratch)
         shutil.copyfile(weights, folder / "weights.safetensors")
         shutil.copyfile(state, folder / "state.json")
@@ -71,37 +70,33 @@ def package(weights: Path, state: Path, destination: Path) -> Path:
             path=str(destination),
             python_model=str(Path(__file__).parents[1] / "serving.py"),
             artifacts={
-                "weights": str(folder / "weights.safetensors"),
-                "state": str(folder / "state.json"),
+                name: str(folder / file)
+                for name, file in (("weights", "weights.safetensors"), ("state", "state.json"))
             },
             code_paths=[str(folder / "penstock")],
             signature=signature(model),
             input_example=example(model),
             pip_requirements=requirements(modules),
-            metadata={
-                "penstock_format": FORMAT_VERSION,
-                "penstock_model": fingerprint.of_json(
-                    [fingerprint.of_file(weights), fingerprint.of_file(state)]
-                ),
-                "inputs": [
-                    {"name": name, "kind": kind, "nullable": nullable}
-                    for name, kind, nullable in model.inputs()
-                ],
-            },
+            metadata=_metadata(model, weights, state),
         )
     for pycache in destination.rglob("__pycache__"):
         shutil.rmtree(pycache)
+    _forget_places(destination)
     return destination
 
 
 def code_of(layout: Layout) -> list[str]:
     """Dotted names of all modules that the model needs, sorted.
 
-    The import closure of ``penstock.model`` and of the plug-ins that the layout names, with
-    the packages around them.
+    The import closure of ``penstock.model``, of what ``serving.py`` imports, and of the
+    plug-ins that the layout names, with the packages around them.
     """
     kinds = {column.modality for column in layout.features}
-    roots = ["penstock.model", plugins.modules("penstock.tasks")[layout.task]]
+    roots = [
+        "penstock.model",
+        "penstock.arrow_types",
+        plugins.modules("penstock.tasks")[layout.task],
+    ]
     roots += [plugins.modules("penstock.modalities")[kind] for kind in sorted(kinds)]
     names = fingerprint.closure(*roots)
     for name in tuple(names):
@@ -157,6 +152,31 @@ def example(model: Any) -> pd.DataFrame:
     return pd.DataFrame([{name: EXAMPLES[kind] for name, kind, _ in model.inputs()}])
 
 
+def _metadata(model: Any, weights: Path, state: Path) -> dict[str, Any]:
+    """Format version, fingerprint, and the kinds of the inputs that the signature leaves out."""
+    files = [fingerprint.of_file(weights), fingerprint.of_file(state)]
+    kinds = [
+        {"name": n, "kind": kind, "nullable": nullable} for n, kind, nullable in model.inputs()
+    ]
+    return {
+        "penstock_format": FORMAT_VERSION,
+        "penstock_model": fingerprint.of_json(files),
+        "inputs": kinds,
+    }
+
+
+def _forget_places(destination: Path) -> None:
+    """Write names where MLflow wrote absolute paths of this machine; it reads them alike."""
+    from mlflow.models import Model as Card
+
+    card = Card.load(str(destination))
+    flavor = card.flavors["python_function"]
+    flavor["model_code_path"] = "serving.py"
+    for artifact in flavor["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    card.save(str(destination / "MLmodel"))
+
+
 def _source(module: str) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
@@ -177,4 +197,6 @@ def _imports(source: Path) -> set[str]:
 
 @lru_cache(maxsize=1)
 def _distributions() -> dict[str, str]:
-    return {top: names[0] for top, names in metadata.packages_distributions().items()}
+    """Distribution of each importable name; of several, the one that is called like it."""
+    found = metadata.packages_distributions()
+    return {top: top if top in names else names[0] for top, names in found.items()}

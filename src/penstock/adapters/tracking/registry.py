@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.adapters.clean_process import rescore
-from penstock.adapters.tracking.connection import Connection, without_secrets
+from penstock.adapters.tracking.connection import Connection
 from penstock.adapters.tracking.package import package
 from penstock.ports import Version
 
@@ -154,7 +154,6 @@ class MlflowRegistry:
         logged = client.create_logged_model(experiment, name, source_run_id=run_id)
         card = Model.load(str(package))
         card.run_id, card.model_id = run_id, logged.model_id
-        card.artifact_path = without_secrets(logged.artifact_location)
         card.save(str(package / "MLmodel"))
         client.log_model_artifacts(logged.model_id, str(package))
         client.finalize_logged_model(logged.model_id, "READY")
