@@ -86,10 +86,10 @@ def _shown(names: list[str]) -> str:
 def divides(split: spec.SplitSpec, found: Survey, raw: pa.ChunkedArray) -> list[Mistake]:
     """What keeps a column from dividing the rows by the strategy."""
     where = f"split.column: {split.column}"
-    if found.reading is None or pa.types.is_binary(found.reading.arrow_type):
+    kind = found.reading.arrow_type if found.reading else pa.binary()
+    if found.reading is None or pa.types.is_binary(kind) or pa.types.is_list(kind):
         return [Mistake("the split column holds words, numbers or times", found.why, where)]
     typed = found.reading.read(raw)
-    kind = typed.type
     if split.strategy == "time":
         if pa.types.is_timestamp(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
             return _varies(typed, where)
@@ -141,11 +141,17 @@ def layout_of(
     data: spec.Data,
     split: spec.SplitSpec,
 ) -> Layout:
-    """Give each stored column its role; BadInput when no feature is left."""
+    """Give each stored column its role.
+
+    Raises
+    ------
+    BadInput
+        When no feature is left, or a sensitive column is of a type that nothing reads.
+    """
     found = []
     for name, survey in surveys.items():
-        if survey.reading is None and name != data.target:
-            continue
+        if name != data.target and not (survey.reading and survey.modality):
+            continue  # nothing downstream could read it: the evidence names it
         role = _role(survey, source.kinds.get(name, ""), data, split)
         reading = goal.reading if role == "target" else survey.reading
         modality, why = survey.modality, survey.why
@@ -154,9 +160,7 @@ def layout_of(
             why = goal.why
         assert reading is not None
         kind = "string" if role == "split" else str(reading.arrow_type)
-        found.append(
-            Column(name=name, modality=modality or "unknown", arrow_type=kind, role=role, why=why)
-        )
+        found.append(Column(name=name, modality=modality, arrow_type=kind, role=role, why=why))
     if not any(column.role == "feature" for column in found):
         reasons = [f"{c.name} ({c.role}{': ' + c.why if c.why else ''})" for c in found]
         raise BadInput(
@@ -166,6 +170,17 @@ def layout_of(
                 source.description,
                 "say in data.features what a column is, for example id: category",
             )
+        )
+    stored = {column.name for column in found}
+    lost = [name for name in data.sensitive if name not in stored]
+    if lost:
+        raise BadInput(
+            Mistake(
+                "a sensitive column holds values that make groups",
+                surveys[name].why,
+                f"data.sensitive: {name}",
+            )
+            for name in lost
         )
     return Layout(columns=found, target=data.target, task=goal.task, sensitive=data.sensitive)
 

@@ -96,7 +96,8 @@ def survey(
     reading = _reading(raw, said or kind)
     if reading is None:
         reason = f"no modality reads columns of type {raw.type}"
-        mistakes = [_not_of(name, said, [f"type {raw.type}"])] if said else []
+        named = said and said not in NOT_FEATURES
+        mistakes = [_not_of(name, said, [f"type {raw.type}"])] if named else []
         return Survey(name, "", None, reason, usable=False), mistakes
     typed = reading.read(raw)
     mistakes = _contradictions(name, said, raw, typed)
@@ -175,6 +176,8 @@ def named_like_id(name: str) -> bool:
     [True, True, True, True, False, False]
     """
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    if name.startswith("__index_level_"):  # an index that pandas wrote beside the columns
+        return True
     return bool(words) and (words[-1] in ID_WORDS or words[0] in ("id", "unnamed"))
 
 
@@ -280,7 +283,7 @@ def _summary(typed: pa.ChunkedArray, modality: str, num_distinct: int) -> str:
     if pa.types.is_timestamp(typed.type):
         limits = pc.min_max(typed).as_py()
         return f"{limits['min']:%Y-%m-%d} to {limits['max']:%Y-%m-%d}"
-    if modality == "text":
+    if modality == "text" and pa.types.is_string(typed.type):
         words = pc.mean(pc.count_substring_regex(typed, r"\S+")).as_py()
         return f"{words:.1f} words on average"
     most = pc.max(pc.value_counts(typed.drop_null()).field("counts")).as_py()

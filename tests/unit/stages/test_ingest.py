@@ -196,6 +196,21 @@ def test_what_the_spec_says_wins(tmp_path):
     assert found["w"][1] == "left_out"
 
 
+@pytest.mark.parametrize("said", ["numeric", "timestamp", "text", "set", "image", "audio"])
+def test_a_modality_that_a_type_cannot_have(tmp_path, said):
+    table = pa.table({"x": [0.5, 1.5] * 20, "c": pa.array([[1, 2]] * N), "y": LABELS})
+    message = refused(tmp_path, table, features={"c": said})
+    assert f"the values of a column declared {said} are that" in message
+
+
+def test_a_column_that_nothing_reads_is_not_stored_but_named(tmp_path):
+    table = pa.table({"x": [0.5, 1.5] * 20, "c": pa.array([b"no picture"] * N), "y": LABELS})
+    snapshot, rows = taken(tmp_path, table)
+    assert rows.column_names == [c.name for c in snapshot.layout.columns] == ["x", "y"]
+    assert "c" in [row[0] for row in snapshot.evidence.tables["columns"].rows]
+    assert "no modality recognises" in refused(tmp_path / "n", table, sensitive=["c"])
+
+
 def test_arrow_types_are_widened(tmp_path):
     table = pa.table(
         {

@@ -54,12 +54,11 @@ def open_source(data: spec.Data, folder: Path) -> ports.Source:
 
         return media.by_pattern(data.source, folder)
     path = folder / data.source
-    if path.is_dir() and data.format in ("auto", "files"):
-        pictures = location.media_inside(path)
-        if pictures or data.format == "files":
-            from penstock.adapters.sources import media
+    auto = data.format == "auto"
+    if path.is_dir() and (data.format == "files" or (auto and location.is_media_folder(path))):
+        from penstock.adapters.sources import media
 
-            return media.by_class(path, data.source)
+        return media.by_class(path, data.source)
     return _open_tables(data, location.tables(data.source, folder, data.format))
 
 

@@ -182,6 +182,13 @@ def media_inside(root: Path) -> list[Path]:
     return [path for path in files_inside(root) if path.suffix.lower() in MEDIA]
 
 
+def is_media_folder(root: Path) -> bool:
+    """Whether a folder's rows are its media files: some in subfolders, or no table beside them."""
+    files = media_inside(root)
+    has_tables = any(ending_of(path) in FORMATS for path in root.iterdir() if path.is_file())
+    return any(path.parent != root for path in files) or (bool(files) and not has_tables)
+
+
 def ending_of(path: Path) -> str:
     """The ending that tells the format, in lower case, without the compression's.
 
