@@ -275,6 +275,8 @@ def _scales(axes: Axes, figure: Figure, categories: list[str], sideways: bool) -
     solid = any(series.style == "bars" for series in figure.series)
     _scale(across, [] if solid else [v for v in y if v is not None], whole=False)
     across.grid(True, lw=0.8)
+    if solid and not any(y):  # nothing but zeros: they stand at the start, not in the middle
+        (axes.set_xlim if sideways else axes.set_ylim)(0, 1)
     axes.set_axisbelow(True)
     if categories:
         every = 1 if sideways else max(1, math.ceil(_crowding(categories)))

@@ -100,7 +100,9 @@ def render(
         sentence=_sentence(decision, blocking),
         blocking=blocking,
         warned=warned,
-        example=Check(name="", stage="", value=3, low=2, high=4, limit=1, better="higher"),
+        example=Check(
+            name="", stage="", value=3, low=2, high=4, limit=1, better="higher", burden="prove"
+        ),
         facts=_facts(records, decision, pipeline),
         data=_data_line(records, pipeline),
         scores=_scores(records, decision),

@@ -64,7 +64,7 @@ def decimals(values: Iterable[Any]) -> int:
         return 0
     largest = math.floor(math.log10(max(known)))
     smallest = math.floor(math.log10(min(known)))
-    enough = min(4, 3 - largest) if largest >= -2 else 1 - largest
+    enough = min(4, 4 - largest) if largest >= -2 else 1 - largest
     return min(6, max(0, enough, -smallest))
 
 

@@ -431,7 +431,7 @@ def test_markdown_tells_the_same_and_escapes_it():
         ([-0.00001, 1.0], ["−0.00001", "1.00000"]),
         ([True, 2], ["yes", "2"]),
         ([10**400], ["1" + "0" * 298 + "…"]),
-        ([float("inf"), 1.5], ["–", "1.500"]),
+        ([float("inf"), 1.5], ["–", "1.5000"]),
     ],
 )
 def test_numbers_of_a_column_line_up(values, shown):
