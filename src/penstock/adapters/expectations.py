@@ -9,9 +9,11 @@ table, expectations -> results
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -64,12 +66,18 @@ class GreatExpectations:
             and says so in ``exception``: it fails closed.
         """
         results = [_blank(expectation) for expectation in suite]
-        asked = [i for i, expectation in enumerate(suite) if expectation["type"] not in TYPES]
-        for i in set(range(len(suite))) - set(asked):
-            results[i].update(_answer_type(table, suite[i]))
-        if asked:
-            for i, answer in _ask(table, suite, asked).items():
-                results[i].update(answer)
+        twins: dict[str, list[int]] = defaultdict(list)
+        for i, expectation in enumerate(suite):
+            if expectation["type"] in TYPES:
+                results[i].update(_answer_type(table, expectation))
+            else:  # Great Expectations drops one of two equal expectations
+                asked = [expectation["type"], expectation["kwargs"]]
+                twins[json.dumps(asked, sort_keys=True, default=str)].append(i)
+        if twins:
+            answers = _ask(table, suite, [same[0] for same in twins.values()])
+            for same in twins.values():
+                for i in same:
+                    results[i].update(answers.get(same[0], {}))
         return results
 
 
@@ -106,7 +114,6 @@ def _ask(
         for i in asked:
             try:
                 kwargs = _with_moments(suite[i]["kwargs"], table.schema)
-                # the position in meta keeps equal expectations apart
                 configuration = ExpectationConfiguration(
                     type=suite[i]["type"], kwargs=kwargs, meta={"position": i}
                 )
@@ -127,16 +134,18 @@ def _ask(
 def _quiet() -> Iterator[None]:
     """No telemetry, and none of Great Expectations' own warnings and log lines."""
     before = os.environ.get("GX_ANALYTICS_ENABLED")
-    logger = logging.getLogger("great_expectations")
-    level = logger.level
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    logger.setLevel(logging.CRITICAL)
+    logger, silence = logging.getLogger("great_expectations"), logging.NullHandler()
+    propagates = logger.propagate
+    logger.addHandler(silence)
+    logger.propagate = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logger.propagate = propagates
+        logger.removeHandler(silence)
         if before is None:
             del os.environ["GX_ANALYTICS_ENABLED"]
         else:
@@ -153,14 +162,11 @@ def _frame(table: pa.Table) -> Any:
 
     columns = [_column(table.column(i)) for i in range(table.num_columns)]
     frame = pa.Table.from_arrays(columns, names=table.column_names)
-    wide = {
-        field.name
-        for field, column in zip(frame.schema, columns, strict=True)
-        if pa.types.is_int64(field.type) and column.null_count and _beyond_float(column)
-    }
     pandas = frame.to_pandas(date_as_object=False)
-    for name in wide:
-        pandas[name] = pd.array(frame[name].to_numpy(zero_copy_only=False), dtype="Int64")
+    for name in frame.column_names:
+        column = frame[name]
+        if pa.types.is_int64(column.type) and column.null_count and _beyond_float(column):
+            pandas[name] = column.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     return pandas
 
 

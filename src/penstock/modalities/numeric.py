@@ -200,7 +200,7 @@ def _no_sentinels(values: NDArray[np.float64], name: str) -> dict[str, Any]:
     """No heap of -1 or of a sentinel that does not stand in the data yet."""
     listed = [SENTINELS[0], *(one for one in SENTINELS[1:] if one not in values)]
     share = float(np.mean(values == SENTINELS[0]))
-    stray = share + slack.share_slack(share, len(values)) + 0.005
+    stray = share + slack.share_slack(share, len(values)) + 0.003
     return {
         "type": "expect_column_values_to_not_be_in_set",
         "kwargs": {"column": name, "value_set": listed, "mostly": slack.mostly(stray)},
