@@ -92,8 +92,8 @@ def _expression(runs: set[tuple[tuple[str, int], ...]]) -> str:
         letter = same[0][0]
         if letter in CLASSES:
             least, most = min(n for _, n in same), max(n for _, n in same)
-            times = f"{least}" if least == most else f"{least},{most}"
-            pattern += f"{CLASSES[letter]}{{{times}}}"
+            times = f"{{{least}}}" if least == most else f"{{{least},{most}}}"
+            pattern += CLASSES[letter] + (times if most > 1 else "")
         else:
             pattern += re.sub(r"([\\.^$*+?{}\[\]|()])", r"\\\1", letter)
     return f"^{pattern}$"
