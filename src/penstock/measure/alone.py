@@ -15,6 +15,9 @@ from scipy.stats import rankdata
 NUM_BINS = 64
 """Most bins of a numeric column, equally full (house choice, benchmarks/leakage.py)."""
 
+ROWS_A_BIN = 50
+"""Least rows that a bin of a column with many values should hold (house choice)."""
+
 PRIOR_ROWS = 5.0
 """Rows of the overall mean that are mixed into each bin's mean (house choice)."""
 
@@ -66,7 +69,8 @@ def binned(values: np.ndarray, categorical: bool, num_bins: int = NUM_BINS) -> n
         return bins
     distinct = np.unique(values[known])
     if len(distinct) > num_bins:
-        quantiles = np.quantile(values[known], np.linspace(0, 1, num_bins + 1)[1:-1])
+        num_filled = min(num_bins, max(known.sum() // ROWS_A_BIN, 8))
+        quantiles = np.quantile(values[known], np.linspace(0, 1, num_filled + 1)[1:-1])
         distinct = np.unique(np.append(distinct[0], quantiles))
     bins[known] = np.searchsorted(distinct, values[known], side="right")
     return np.minimum(bins, num_bins)

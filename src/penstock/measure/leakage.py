@@ -36,12 +36,14 @@ MAX_CLASSES = 3
 MAX_CANDIDATES = 8
 """Columns that are examined, the strongest first; and half as many pairs."""
 NUM_FOLDS = 3
-MATERIAL_AREA, MATERIAL_SHARE = 0.65, 0.3
+MATERIAL_AREA, MATERIAL_SHARE = 0.55, 0.3
 """Least ROC AUC, or share of variance (regression), of a column worth examining."""
-STRONG_AREA, STRONG_SHARE = 0.9, 0.8
+STRONG_AREA, STRONG_SHARE = 0.9, 0.6
 """From here on a column that does not look like a label may be a copy."""
 PERFECT_AREA, PERFECT_SHARE = 0.99, 0.995
 """From here on a column tells the label as good as without error."""
+PERFECT_PAIR = 0.999
+"""The same for two columns together: honest labels are often made of two columns."""
 ENOUGH_ROWS = 500
 """Independence is not believed of fewer rows; the perfect signature is."""
 ENOUGH_SIGNAL = 5.5
@@ -51,8 +53,8 @@ INDEPENDENT_ERRORS, INDEPENDENT_SLACK = 3.0, 0.03
 BETTER_ERRORS = 2.5
 """Standard errors by which a column must beat everything else."""
 LABEL_RECALL, LABEL_PURITY = 0.7, 0.85
-"""A column looks like a label when it tells either side with this recall, and when its two
-sides explain this share of the variance of its score."""
+"""A column looks like a label when it tells either side with this recall (or its sides tell the
+label with this precision), and its two sides explain this share of the variance of its score."""
 SCREEN_ERRORS, SCREEN_SHARE = 8.0, 0.003
 """One other column shows dependence by itself: in standard errors, and as a share."""
 DUPLICATE = 0.95
@@ -217,6 +219,13 @@ class _View:
         """Score a column for the target that it tells best."""
         (column,) = columns
         scores = [one.out_of_fold_mean(self.bins[column], t, self.folds) for t in self.targets]
+        if not self.is_classification and not self.categorical[column]:
+            # bins would round away what a close copy leaves of itself
+            values = self.features[:, column]
+            smooth = _smooth(values)
+            smooth = smooth * np.sign(one.correlation(smooth, self.targets[0]))
+            if self.skill(smooth, self.targets[0]) > self.skill(scores[0], self.targets[0]):
+                scores = [smooth]
         return self.suspect_of(columns, scores, self.bins[column])
 
     def suspect_of(
@@ -280,8 +289,16 @@ class _View:
         slope = None
         if len(suspect.columns) == 1 and not self.categorical[suspect.columns[0]]:
             column = self.features[rows, suspect.columns[0]]
-            slope = one.normal_scores(np.where(np.isnan(column), np.nanmedian(column), column))
+            slope = _smooth(column)
         return _residual(values[rows], suspect.bins[rows], slope)
+
+
+def _smooth(column: np.ndarray) -> np.ndarray:
+    """Normal scores of a number; missing is the median."""
+    known = ~np.isnan(column)
+    return one.normal_scores(
+        np.where(known, column, np.median(column[known]) if known.any() else 0)
+    )
 
 
 def _targets(label: np.ndarray, is_classification: bool) -> list[np.ndarray]:
@@ -310,6 +327,10 @@ def _residual(values: np.ndarray, groups: np.ndarray, slope: np.ndarray | None) 
 
 def _shows(residual: np.ndarray, strata: np.ndarray, bins: np.ndarray) -> bool:
     """Whether the residual's mean differs between the bins of a column within strata (F test)."""
+    power = np.bincount(strata, residual**2) / np.maximum(np.bincount(strata), 1)
+    # one variance in all strata, as the test wants it; none where there is nothing left to tell
+    scale = np.where(power > 1e-6 * power.max(), np.sqrt(power), np.inf)
+    residual = residual / scale[strata]
     cells = np.unique(strata * (int(bins.max()) + 1) + bins, return_inverse=True)[1]
     counts = np.bincount(cells)
     between = float((np.bincount(cells, residual) ** 2 / counts).sum())
@@ -375,17 +396,21 @@ def _examine(view: _View, suspect: _Suspect, names: list[str], taken: set[int]) 
         given_label=one.correlation(left, view.given_label(guess, rows)),
         given_column=one.correlation(open_label, view.given_column(guess, suspect)),
     )
-    none = max(INDEPENDENT_SLACK, INDEPENDENT_ERRORS / math.sqrt(rows.sum()))
     enough = rows.sum() >= ENOUGH_ROWS
     copy = (
         enough
         and may_copy
-        and abs(telltale.given_label) <= none
+        and abs(telltale.given_label) <= _none(left, view.given_label(guess, rows))
         and _could_show(suspect.score, guess, target, rows)
         and not _told_by(view, suspect, left, rest)
     )
     informed = one.correlation(guess[rows], target[rows]) * math.sqrt(rows.sum()) > ENOUGH_SIGNAL
-    sufficient = enough and may_suffice and abs(telltale.given_column) <= none and informed
+    sufficient = (
+        enough
+        and may_suffice
+        and informed
+        and abs(telltale.given_column) <= _none(open_label, view.given_column(guess, suspect))
+    )
     signature = _signature(view, suspect, telltale, copy, sufficient)
     return _Verdict(replace(telltale, signature=signature) if signature else None, copy)
 
@@ -397,18 +422,23 @@ def _signature(
     target = view.targets[suspect.which][suspect.rows]
     errors = math.hypot(view.error(found.alone, target), view.error(found.rest, target))
     better = found.alone - found.rest > BETTER_ERRORS * errors
+    is_pair = len(suspect.columns) == 2
+    sufficient = sufficient and not is_pair
     if not view.is_classification:
         if found.alone >= PERFECT_SHARE and better and (copy or sufficient):
             return "perfect"
         if found.alone >= STRONG_SHARE and (copy or (sufficient and better)):
             return "copy" if copy else "sufficient"
         return None
-    if found.alone >= PERFECT_AREA and better and suspect.least_skill >= 0.97 * suspect.skill:
+    perfect = PERFECT_PAIR if is_pair else PERFECT_AREA
+    if found.alone >= perfect and better and suspect.least_skill >= 0.97 * suspect.skill:
         return "perfect"
-    label_like = _looks_like_label(suspect.score[suspect.rows], target)
-    if copy and (label_like or (found.alone >= STRONG_AREA and better)):
+    score = suspect.score[suspect.rows]
+    if copy and (_looks_like_label(score, target) or (found.alone >= STRONG_AREA and better)):
         return "copy"
-    return "sufficient" if sufficient and better and label_like else None
+    if sufficient and better and _looks_like_label(score, target, of_sides=True):
+        return "sufficient"
+    return None
 
 
 def _rest(view: _View, suspect: _Suspect, left: np.ndarray, taken: set[int]) -> list[int]:
@@ -430,16 +460,21 @@ def _rest(view: _View, suspect: _Suspect, left: np.ndarray, taken: set[int]) -> 
     return rest
 
 
-def _looks_like_label(score: np.ndarray, target: np.ndarray) -> bool:
-    """Whether a score has two sides only, each of which tells its side of the label."""
-    side = score > target.mean()
-    ones = target.astype(bool)
+def _looks_like_label(score: np.ndarray, target: np.ndarray, of_sides: bool = False) -> bool:
+    """Whether a score has two sides only, each of which tells its side of the label.
+
+    Noise in the column leaves the recall of either class; noise in the label (``of_sides``)
+    leaves the share of either side that has its label.
+    """
+    side, ones = score > target.mean(), target.astype(bool)
     if not side.any() or side.all():
         return False
-    recall = min(float(side[ones].mean()), float((~side[~ones]).mean()))
+    agree = side == ones
+    by = side if of_sides else ones
+    share = min(float(agree[by].mean()), float(agree[~by].mean()))
     total = float(score.var())
     within = float(_residual(score, side.astype(np.int64), None).var())
-    return recall >= LABEL_RECALL and 1 - within / total >= LABEL_PURITY
+    return share >= LABEL_RECALL and 1 - within / total >= LABEL_PURITY
 
 
 def _could_show(score: np.ndarray, guess: np.ndarray, target: np.ndarray, rows: np.ndarray) -> bool:
@@ -461,8 +496,20 @@ def _told_by(view: _View, suspect: _Suspect, left: np.ndarray, rest: list[int]) 
     spread[suspect.rows] = left
     known = view.strata if view.is_classification else view.targets[0]
     guess = view.given_label(view.boosted(rest, spread, known), suspect.rows)
-    limit = max(INDEPENDENT_SLACK, INDEPENDENT_ERRORS / math.sqrt(suspect.rows.sum()))
-    return one.correlation(guess, left) > limit
+    return one.correlation(guess, left) > _none(guess, left)
+
+
+def _none(left: np.ndarray, right: np.ndarray) -> float:
+    """Largest correlation of two residuals that still counts as none.
+
+    The error of a correlation of 0 is ``sqrt(sum l^2 r^2 / (sum l^2 sum r^2))``, which is
+    ``1 / sqrt(n)`` where the variances are alike everywhere (White 1980).
+    """
+    power = math.sqrt(float(left @ left) * float(right @ right))
+    if power <= 1e-12 * len(left):
+        return 1.0
+    error = math.sqrt(float((left * right) @ (left * right))) / power
+    return max(INDEPENDENT_SLACK, INDEPENDENT_ERRORS * max(error, 1 / math.sqrt(len(left))))
 
 
 def _pairs(

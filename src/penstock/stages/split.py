@@ -372,7 +372,7 @@ def _equal_rows(part: np.ndarray, rows: _Rows) -> Check:
     estimate, chance = overlap.equal_rows(train, test)
     share = float(np.isin(test, train).mean())
     return Check(
-        name="equal_rows", stage=STAGE, **estimate.model_dump(),
+        name="equal_rows", stage=STAGE, burden="disprove", **estimate.model_dump(),
         why=f"{share:.2%} of {len(test)} test rows stand in train with the same values and"
         f" target; {chance:.2%} of the train rows have an equal one among themselves.",
         remedy="Remove repeated rows, or let penstock divide them: split.strategy: stratified"
