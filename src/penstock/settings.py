@@ -17,13 +17,13 @@ class Settings:
         Store, databases, checkpoints: ``PENSTOCK_HOME``, or ``.penstock`` in the project.
     tracking_uri : str
         MLflow: ``MLFLOW_TRACKING_URI``, or an SQLite file in ``home``.
-    store : str
-        Folder or fsspec URL of the store: ``PENSTOCK_STORE``, or ``store`` in ``home``.
+    store : Path
+        Folder of the store: ``PENSTOCK_STORE``, or ``store`` in ``home``.
     """
 
     home: Path
     tracking_uri: str
-    store: str
+    store: Path
 
 
 def project_of(pipeline_folder: Path) -> Path:
@@ -55,5 +55,5 @@ def read(pipeline_folder: Path) -> Settings:
     return Settings(
         home=home,
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
-        store=os.environ.get("PENSTOCK_STORE") or str(home / "store"),
+        store=Path(os.environ.get("PENSTOCK_STORE") or home / "store").expanduser().resolve(),
     )

@@ -13,8 +13,9 @@ from penstock.measure.judging import blocks, judged
 from penstock.records import Verdict
 from penstock.spec import Gates
 
-REQUIRED = ("failed_expectations", "telltale_column", "beats_trivial", "compression")
-"""Checks without which there is no verdict but a refusal, each where its gate may refuse."""
+BEFORE_TRAINING = ("num_rows", "failed_expectations", "telltale_column")
+REQUIRED = (*BEFORE_TRAINING, "beats_trivial", "compression")
+"""Checks without which there is no verdict but a refusal, where their gates may refuse."""
 
 
 def judge(checks: list[Check], gates: Gates, required: tuple[str, ...] = REQUIRED) -> Verdict:

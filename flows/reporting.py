@@ -1,0 +1,106 @@
+"""What a finished run leaves behind: the report, the MLflow run, the Prefect artifacts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.runtime import flow_run
+
+from penstock.records import Decision, Fitted, Scorecard, Snapshot, Split
+
+if TYPE_CHECKING:
+    from flows.running import Run
+
+
+def publish(run: Run, decision: Decision) -> Decision:
+    """Complete the decision, write the report, and log both.
+
+    Returns
+    -------
+    Decision
+        With run ids, timings and the report's path.
+    """
+    from penstock.adapters import report
+
+    name = f"{run.mlflow_run or flow_run.id}.html"
+    path = run.services.reports / name
+    decision = decision.model_copy(
+        update={
+            "run_id": run.mlflow_run,
+            "flow_run_id": str(flow_run.id or ""),
+            "timings": run.seconds,
+            "cached": run.cached,
+            "report": str(path),
+        }
+    )
+    records = run.records | {"register": decision}
+    links = {"MLflow run": run.services.tracking.url(run.mlflow_run) or run.mlflow_run}
+    if flow_run.ui_url:
+        links["Prefect flow run"] = flow_run.ui_url
+    html = report.render(decision, records, run.spec, links)
+    _write(path, html)
+    _write(run.services.reports / "latest.html", html)
+    _write(run.services.reports / "latest.json", json.dumps(decision.answer(), indent=2))
+    _log_to_mlflow(run, decision, html)
+    key = re.sub(r"[^a-z0-9]+", "-", run.spec.name.lower()).strip("-")
+    create_markdown_artifact(
+        report.markdown(decision, records), key=f"{key}-report", description="What was decided"
+    )
+    create_link_artifact(path.as_uri(), link_text="Report (HTML)", key=f"{key}-report-file")
+    if url := run.services.tracking.url(run.mlflow_run):
+        create_link_artifact(url, link_text="MLflow run", key=f"{key}-mlflow")
+    return decision
+
+
+def _log_to_mlflow(run: Run, decision: Decision, html: str) -> None:
+    """Numbers by stage, curves, data, files and the verdict; a cached stage's are replayed."""
+    tracking, run_id = run.services.tracking, run.mlflow_run
+    spec = run.spec.model_dump(mode="json")
+    tracking.log_params(run_id, {name: part for name, part in spec.items() if name != "gates"})
+    for stage, record in run.records.items():
+        numbers = {check.name: check.value for check in record.evidence.checks}
+        if isinstance(record, Scorecard):
+            numbers |= {name: estimate.value for name, estimate in record.metrics.items()}
+        if isinstance(record, Fitted):
+            numbers |= record.cost
+            tracking.log_curves(run_id, stage, record.history)
+        if isinstance(record, Split):
+            parts = {"train": record.train, "valid": record.valid, "test": record.test}
+            source = run.records["ingest"]
+            text = source.source if isinstance(source, Snapshot) else ""
+            tracking.log_datasets(run_id, parts, text)
+        if stage != "judge":
+            tracking.log_metrics(run_id, stage, numbers | {"seconds": run.seconds[stage]})
+    tracking.log_files(
+        run_id,
+        {
+            "report.html": html,
+            "spec.yaml": yaml.safe_dump(spec, sort_keys=False, allow_unicode=True),
+            "decision.json": json.dumps(decision.answer(), indent=2),
+        },
+    )
+    outcomes = {f"{check.outcome}" for check in decision.checks}
+    refused = [check.label for check in decision.checks if check.outcome == "refuse"]
+    tracking.tag(
+        run_id,
+        {
+            "penstock.verdict": decision.verdict,
+            "penstock.version": decision.version or "none",
+            "penstock.refused_by": ", ".join(refused) or "none",
+            "penstock.outcomes": ", ".join(sorted(outcomes)),
+        },
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)

@@ -1,0 +1,337 @@
+"""The story, at a terminal: ``penstock init | train | report | sample | schema | doctor``.
+
+Entry points translate only: words into calls, results into lines and exit statuses. Nothing
+heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from penstock import __version__
+
+if TYPE_CHECKING:
+    from penstock.records import Decision
+
+OK, CRASHED, BAD_INPUT, REFUSED, AWAITS_APPROVAL = 0, 1, 2, 3, 6
+EXIT_STATUS = {
+    "registered": OK,
+    "kept_champion": OK,
+    "awaiting_approval": AWAITS_APPROVAL,
+    "refused": REFUSED,
+}
+
+app = App(
+    name="penstock",
+    help="The gated pipe from data to a model that has earned its place in the registry.",
+    version=__version__,
+)
+
+
+def main() -> None:
+    """Run a command; turn errors into one message and an exit status."""
+    from penstock.errors import BadInput, PenstockError
+
+    try:
+        status = app(exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        _tell(f"{error}\nSee: penstock --help")
+        status = BAD_INPUT
+    except BadInput as error:
+        _tell(error.message)
+        status = BAD_INPUT
+    except PenstockError as error:
+        _tell(error.message)
+        status = CRASHED
+    except KeyboardInterrupt:
+        _tell("Interrupted. What was finished is kept; type the same command to go on.")
+        status = 130
+    sys.stdout.flush()
+    raise SystemExit(status or OK)
+
+
+@app.command
+def init(
+    folder: Path,
+    /,
+    *,
+    source: str,
+    target: str,
+    sensitive: str = "",
+    force: bool = False,
+) -> int:
+    """Look at the data and write pipeline.yaml, contract.yaml and card.md.
+
+    Parameters
+    ----------
+    folder
+        Where the three files go.
+    source
+        A file, a glob, a folder of files, or a name pattern such as 'images/{label}_{n}.png'.
+    target
+        The column to predict.
+    sensitive
+        Columns whose groups are compared, with commas between them.
+    force
+        Replace files that are there already.
+    """
+    import tempfile
+
+    from penstock import spec
+    from penstock.adapters.project import write_project
+    from penstock.adapters.sources import open_source
+    from penstock.adapters.store import LocalStore
+    from penstock.proposal import propose
+    from penstock.stages.ingest import check_columns, ingest
+
+    names = [name.strip() for name in sensitive.split(",") if name.strip()]
+    data = spec.Data(source=source, target=target, sensitive=names)
+    opened = open_source(data, Path.cwd())
+    check_columns(opened.schema.names, data, spec.SplitSpec())
+    with tempfile.TemporaryDirectory() as scratch:
+        store = LocalStore(Path(scratch))
+        snapshot = ingest(opened, data, spec.SplitSpec(), store)
+        contract = propose(store.table(snapshot.rows), snapshot.layout)
+        written = write_project(folder, snapshot, data, contract, force)
+    for note in snapshot.evidence.notes:
+        _tell(f"note: {note}")
+    for path in written:
+        print(_short(path))
+    print(f"Read them, then: penstock train {_short(folder)}")
+    return OK
+
+
+@app.command
+def train(
+    pipeline: str,
+    /,
+    *,
+    set_: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
+    refresh: Annotated[bool, Parameter(negative="")] = False,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Train a model and register it if every gate lets it pass.
+
+    Exit status: 0 registered or champion kept, 3 refused, 6 awaits approval, 2 bad input,
+    1 crashed.
+
+    Parameters
+    ----------
+    pipeline
+        A folder, a pipeline.yaml, or the name of a folder under data/.
+    set_
+        A field of the spec for this run: split.seed=1. May be repeated.
+    refresh
+        Compute every stage again, whatever is cached.
+    json_
+        Print one JSON object on standard output and nothing else there.
+    """
+    from penstock import spec
+    from penstock.services import Services
+
+    path = spec.locate(pipeline)
+    overrides = _overrides(set_ or [])
+    services = Services(path, overrides)
+    services.check()
+    decision = _run_train(path, overrides, refresh, services)
+    if json_:
+        print(json.dumps(decision.answer()))
+    else:
+        _show(decision, services)
+    return EXIT_STATUS[decision.verdict]
+
+
+@app.command
+def report(
+    pipeline: str, /, *, show: Annotated[bool, Parameter(name="--open", negative="")] = False
+) -> int:
+    """Print the path of the newest report of a pipeline.
+
+    Parameters
+    ----------
+    pipeline
+        A folder, a pipeline.yaml, or the name of a folder under data/.
+    show
+        Open it in the browser as well.
+    """
+    from penstock import spec
+    from penstock.errors import BadInput, Mistake
+    from penstock.services import Services
+
+    path = Services(spec.locate(pipeline)).reports / "latest.html"
+    if not path.is_file():
+        raise BadInput(
+            Mistake("a report follows a run", "no run yet", str(path), f"penstock train {pipeline}")
+        )
+    print(path)
+    if show:
+        import webbrowser
+
+        webbrowser.open(path.as_uri())
+    return OK
+
+
+@app.command
+def sample(name: str, /, folder: Path | None = None) -> int:
+    """Write a sample pipeline with its data to a folder.
+
+    Parameters
+    ----------
+    name
+        adult (census income, a table) or digits (8x8 handwritten digits, PNG files).
+    folder
+        Where it goes; default: data/NAME.
+    """
+    from penstock.adapters.samples import write_sample
+
+    written = write_sample(name, folder or Path("data") / name)
+    print(_short(written))
+    print(f"Next: penstock train {_short(written)}")
+    return OK
+
+
+@app.command
+def schema() -> int:
+    """Print the JSON schema of pipeline.yaml, for editors."""
+    from penstock import spec
+
+    print(json.dumps(spec.schema(), indent=2))
+    return OK
+
+
+@app.command
+def doctor(pipeline: str = "", /) -> int:
+    """Say what is here and what is missing: versions, device, store, MLflow.
+
+    Parameters
+    ----------
+    pipeline
+        Whose store and MLflow are tried; default: those of the working directory.
+    """
+    from penstock.adapters.doctor import findings
+
+    found = findings(pipeline)
+    for line in found:
+        print(f"{'ok  ' if line.ok else 'FAIL'} {line.what}: {line.found}")
+        if not line.ok:
+            print(f"     to do: {line.remedy}")
+    return OK if all(line.ok for line in found) else CRASHED
+
+
+def _run_train(
+    path: Path, overrides: dict[str, Any], refresh: bool, services: Any
+) -> Decision:
+    """Run the train flow in this process; its log goes to standard error."""
+    fresh = not services.settings.home.exists()
+    _prepare_prefect(services)
+    from prefect.exceptions import MissingResult
+
+    from flows.train import train as flow
+    from penstock.errors import BadInput
+
+    try:
+        state = flow(str(path), overrides, refresh, return_state=True)
+        decision: Decision = state.result(raise_on_failure=False)
+    except MissingResult as error:
+        raise RuntimeError(f"the flow run left no decision: {error}") from error
+    if isinstance(decision, BaseException):
+        if fresh and isinstance(decision, BadInput):  # nothing was kept: leave nothing behind
+            _remove_home(services.settings.home)
+        raise decision
+    return decision
+
+
+def _prepare_prefect(services: Any) -> None:
+    """Prefect's own place and manners, where the user has not said them."""
+    defaults = {
+        "PREFECT_HOME": str(services.settings.home / "prefect"),
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "penstock",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_CLI_PROMPT": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
+        "DO_NOT_TRACK": "1",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("penstock")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+
+
+def _remove_home(home: Path) -> None:
+    import shutil
+
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _overrides(pairs: list[str]) -> dict[str, Any]:
+    """``a.b=value`` pairs; values are YAML, so that numbers and lists are what they look like.
+
+    Examples
+    --------
+    >>> _overrides(["split.seed=1", "data.sensitive=[sex]"])
+    {'split.seed': 1, 'data.sensitive': ['sex']}
+    """
+    import yaml
+
+    from penstock.errors import BadInput, Mistake
+
+    found, mistakes = {}, []
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            mistakes.append(Mistake("--set takes FIELD=VALUE", pair, "--set", "--set split.seed=1"))
+            continue
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            mistakes.append(Mistake("VALUE is YAML", " ".join(str(error).split()), f"--set {name}"))
+    if mistakes:
+        raise BadInput(mistakes)
+    return found
+
+
+def _show(decision: Decision, services: Any) -> None:
+    """What a person wants to know at the end of a run."""
+    words = {
+        "registered": f"REGISTERED {decision.model} version {decision.version} as champion",
+        "kept_champion": f"CHAMPION KEPT: {decision.model} version {decision.version}",
+        "awaiting_approval": f"AWAITING APPROVAL: {decision.model} version {decision.version}",
+        "refused": f"REFUSED: {decision.model}",
+    }
+    print(words[decision.verdict])
+    print(f"  {decision.why}")
+    for check in decision.checks:
+        if check.outcome in ("refuse", "warn", "insufficient"):
+            print(f"  {check.outcome:12} {check.label}: {check.why}")
+            print(f"  {'':12} to do: {check.remedy}")
+    for name, value in decision.metrics.items():
+        print(f"  {name:18} {'not defined' if value is None else f'{value:.4f}'}")
+    print(f"  report   {decision.report}")
+    print(f"  MLflow   run {decision.run_id}, MLFLOW_TRACKING_URI={services.connection.address}")
+
+
+def _short(path: Path) -> str:
+    """A path as the user would type it."""
+    here = Path.cwd()
+    resolved = path.resolve()
+    return str(resolved.relative_to(here) if resolved.is_relative_to(here) else resolved)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
