@@ -81,7 +81,7 @@ def unseen_share(num_once: int, num_twice: int, num_rows: int) -> float:
     """Share of rows of another sample whose level is not among the levels seen.
 
     The Good-Turing estimate, levels seen once over rows, with ``SIGMAS`` standard errors and
-    0.3% for honest novelty (house choice). Its variance is about ``(f1 + 2 f2) / n**2``
+    0.5% for honest novelty (house choice). Its variance is about ``(f1 + 2 f2) / n**2``
     (Good 1953), and the count in the other sample adds ``f1 / n**2`` of its own.
 
     Parameters
@@ -94,10 +94,10 @@ def unseen_share(num_once: int, num_twice: int, num_rows: int) -> float:
     Examples
     --------
     >>> round(unseen_share(0, 0, 1_000), 3)
-    0.007
+    0.009
     """
     error = math.sqrt(2 * num_once + 2 * num_twice + 1)
-    return min((num_once + SIGMAS * error) / num_rows + 0.003, 1.0)
+    return min((num_once + SIGMAS * error) / num_rows + 0.005, 1.0)
 
 
 def mostly(stray: float) -> float:
