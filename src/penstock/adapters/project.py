@@ -70,7 +70,7 @@ def write_project(
     said = data.model_copy(update={"source": source})
     layout = snapshot.layout
     name = pipeline_name(folder)
-    with _unfinished(folder) as workplace:
+    with unfinished(folder) as workplace:
         (workplace / spec.FILE_NAME).write_text(pipeline_text(name, said, layout), "utf-8")
         contracts.write_contract(workplace / CONTRACT_NAME, contract)
         (workplace / CARD_NAME).write_text(card_text(name, said, snapshot), "utf-8")
@@ -244,7 +244,7 @@ def _require_free(folder: Path, force: bool) -> None:
 
 
 @contextmanager
-def _unfinished(folder: Path) -> Iterator[Path]:
+def unfinished(folder: Path) -> Iterator[Path]:
     """A folder beside the final one, gone afterwards, as are parents made for nothing."""
     made = [parent for parent in folder.parents if not parent.exists()]
     workplace = folder.parent / f".{folder.name}-{uuid.uuid4().hex[:12]}"
