@@ -26,7 +26,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from penstock.measure import alone as one
-from penstock.measure import synergy
+from penstock.measure import boosting, synergy
 
 # Decision constants: house choices, measured by benchmarks/leakage.py.
 MAX_ROWS = 10_000
@@ -213,7 +213,6 @@ class _View:
             one.binned(column, is_codes, 16)
             for column, is_codes in zip(features.T, categorical, strict=True)
         ]
-        self._boosted: dict[tuple[int, ...], np.ndarray] = {}
 
     def suspect(self, columns: tuple[int, ...]) -> _Suspect:
         """Score a column for the target that it tells best."""
@@ -263,20 +262,10 @@ class _View:
         self, columns: list[int], target: np.ndarray, extra: np.ndarray | None = None
     ) -> np.ndarray:
         """Out-of-fold prediction of a number by histogram gradient boosting."""
-        from sklearn.ensemble import HistGradientBoostingRegressor
-
         table, codes = self.features[:, columns], self.categorical[columns]
         if extra is not None:
             table, codes = np.column_stack([table, extra]), np.append(codes, False)
-        prediction = np.empty(len(target))
-        for fold in range(NUM_FOLDS):
-            test = self.folds == fold
-            model = HistGradientBoostingRegressor(
-                max_iter=60, learning_rate=0.12, max_leaf_nodes=15, early_stopping=False,
-                categorical_features=codes if codes.any() else None, random_state=self.seed,
-            )  # fmt: skip
-            prediction[test] = model.fit(table[~test], target[~test]).predict(table[test])
-        return prediction
+        return boosting.out_of_fold(table, codes, target, self.folds, self.seed)
 
     def given_label(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """What is left of values once the label is known, on these rows."""
@@ -522,10 +511,11 @@ def _pairs(
     )  # fmt: skip
     ranked = []
     for pair in best:
-        table = synergy.joint(view.features[:, pair], view.categorical[list(pair)])
+        codes = view.categorical[list(pair)]
+        table = synergy.joint(view.features[:, pair], codes)
+        codes = np.append(codes, np.zeros(table.shape[1] - 2, bool))
         scores = [
-            synergy.out_of_fold(table, view.categorical[list(pair)], t, view.folds, view.seed)
-            for t in view.targets
+            boosting.out_of_fold(table, codes, t, view.folds, view.seed) for t in view.targets
         ]
         suspect = view.suspect_of(pair, scores, one.binned(scores[0], False))
         if suspect.which:

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from penstock.measure import alone as one
+from penstock.measure import boosting
 from penstock.records import Estimate
 
 MAX_ROWS = 10_000
@@ -114,22 +115,15 @@ def part_difference(
         0.5: the parts look alike; 1: each row shows its part. 95% interval after Hanley and
         McNeil (1982).
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits
 
     features = np.concatenate([train, test])
     is_test = np.repeat([0, 1], [len(train), len(test)])
     folds = one.fold_of(is_test, NUM_FOLDS, seed)
-    scores = np.empty(len(features))
     with threadpool_limits(limits=1):
-        for fold in range(NUM_FOLDS):
-            held = folds == fold
-            model = HistGradientBoostingClassifier(
-                max_iter=50, max_leaf_nodes=15, early_stopping=False, random_state=seed,
-                categorical_features=categorical if any(categorical) else None,
-            )  # fmt: skip
-            model.fit(features[~held], is_test[~held])
-            scores[held] = model.decision_function(features[held])
+        scores = boosting.out_of_fold(
+            features, np.asarray(categorical), is_test.astype(float), folds, seed
+        )
     value = one.area(scores, is_test)
     reach = one.Z95 * one.area_error(value, is_test)
     return Estimate(value=value, low=max(value - reach, 0.0), high=min(value + reach, 1.0))

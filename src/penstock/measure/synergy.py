@@ -99,24 +99,6 @@ def joint(values: np.ndarray, categorical: np.ndarray) -> np.ndarray:
     return np.column_stack([values, *(np.where(np.isfinite(e), e, np.nan) for e in extra)])
 
 
-def out_of_fold(
-    table: np.ndarray, categorical: np.ndarray, target: np.ndarray, folds: np.ndarray, seed: int
-) -> np.ndarray:
-    """Out-of-fold prediction by a small boosting of trees, ``float64[n]``."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    codes = np.append(categorical, np.zeros(table.shape[1] - len(categorical), bool))
-    prediction = np.empty(len(target))
-    for fold in range(int(folds.max()) + 1):
-        test = folds == fold
-        model = HistGradientBoostingRegressor(
-            max_iter=60, learning_rate=0.15, max_leaf_nodes=15, early_stopping=False,
-            categorical_features=codes if codes.any() else None, random_state=seed,
-        )  # fmt: skip
-        prediction[test] = model.fit(table[~test], target[~test]).predict(table[test])
-    return prediction
-
-
 def _line(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """What is left of the second column after the best straight line in the first."""
     known = np.isfinite(first) & np.isfinite(second)

@@ -289,11 +289,12 @@ def _read(snapshot: Snapshot, spec: SplitSpec, store: Store) -> _Rows:
         return store.table(rows, [name])[name]
 
     target = column(layout.target)
-    if target.null_count:
+    num_nulls = pc.sum(pc.is_null(target, nan_is_null=True)).as_py()
+    if num_nulls:
         raise BadInput(
             Mistake(
                 "every row has its target",
-                f"{target.null_count} rows without",
+                f"{num_nulls} rows without",
                 f"column {layout.target}",
                 "let the contract send them to quarantine",
             )

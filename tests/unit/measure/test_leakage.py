@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from penstock.measure import alone, leakage, synergy
+from penstock.measure import alone, boosting, leakage, synergy
 
 N = 1_500
 
@@ -149,3 +149,9 @@ def test_a_level_for_each_row_tells_nothing_out_of_fold():
     label = np.random.default_rng(0).integers(0, 2, 400)
     scores = alone.out_of_fold_mean(np.arange(400), label, alone.fold_of(label, 3, 0))
     assert abs(alone.area(scores, label) - 0.5) < 1e-9
+
+
+def test_boosting_without_a_known_value_predicts_the_mean_of_the_other_folds():
+    folds = np.array([0, 0, 1, 1])
+    found = boosting.out_of_fold(np.full((4, 1), np.nan), [False], np.arange(4.0), folds, 0)
+    assert found.tolist() == [2.5, 2.5, 0.5, 0.5]
