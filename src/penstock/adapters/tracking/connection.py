@@ -50,9 +50,10 @@ ENVIRONMENT = {
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 BAD_GATEWAY = (502, 503, 504)
 
-_USER = re.compile(r"(\w[\w+.-]*://)[^\s\"'/@:]*(?::(?!\d+/)[^\s\"']*)?@")
+_USER = re.compile(r"(://)[^\s\"'/@:]*(?::(?!\d+/)[^\s\"']*)?@")
 _QUERY = re.compile(
-    r"([?&;][^=&\s]*(?:passw|pwd|token|secret|key|sig|credential)[^=&\s]*=)[^&;\s]+", re.IGNORECASE
+    r"([?&;][^=&\s]{0,60}(?:passw|pwd|token|secret|key|sig|credential)[^=&\s]{0,60}=)[^&;\s]+",
+    re.IGNORECASE,
 )
 
 
@@ -92,7 +93,7 @@ class Connection:
         RegistryUnreachable
             When the server does not answer, or the database cannot be read.
         """
-        self._probe()
+        self.probe()
         with quietly():
             from mlflow.tracking import MlflowClient
 
@@ -134,7 +135,14 @@ class Connection:
             )
         )
 
-    def _probe(self) -> None:
+    def probe(self) -> None:
+        """Ask whether somebody is there; nothing is imported, made or written.
+
+        Raises
+        ------
+        RegistryUnreachable
+            When the server does not answer, or the file is no database.
+        """
         parts = urlsplit(self.uri)
         scheme = parts.scheme.partition("+")[0]
         try:
