@@ -46,7 +46,8 @@ def rank_slack(level: float, num_rows: int) -> float:
     """Ranks on each side of a quantile within which another sample's quantile falls.
 
     ``sqrt(q (1 - q)) * max(SIGMAS * sqrt(2 / n), RANK_DRIFT)``: free of any assumption about
-    the distribution, since the rank of a sample quantile is binomial.
+    the distribution, since the rank of a sample quantile is binomial. Its skew in the tails
+    adds ``SIGMAS**2 |1 - 2 q| / (2 n)``, the shift of Wilson's interval (1927).
 
     Parameters
     ----------
@@ -60,7 +61,9 @@ def rank_slack(level: float, num_rows: int) -> float:
     >>> round(rank_slack(0.5, 100_000), 3), round(rank_slack(0.5, 1_000), 3)
     (0.03, 0.089)
     """
-    return math.sqrt(level * (1 - level)) * max(SIGMAS * math.sqrt(2 / num_rows), RANK_DRIFT)
+    spread = math.sqrt(level * (1 - level))
+    skew = SIGMAS**2 / 2 * abs(1 - 2 * level) / num_rows
+    return spread * max(SIGMAS * math.sqrt(2 / num_rows), RANK_DRIFT) + skew
 
 
 def stray_share(num_rows: int) -> float:
