@@ -102,7 +102,20 @@ class Services:
         return self.settings.home / "reports" / self.spec.name
 
     def check(self) -> None:
-        """Find what is wrong with spec, source and contract before anything heavy starts.
+        """Find what is wrong with files and registry before anything heavy starts.
+
+        Raises
+        ------
+        BadInput
+            With the mistakes of spec, source and contract.
+        RegistryUnreachable
+            When MLflow gives no answer.
+        """
+        self.check_files()
+        self.connection.probe()
+
+    def check_files(self) -> None:
+        """Find what is wrong with spec, source and contract; nothing is read through.
 
         Raises
         ------
