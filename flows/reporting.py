@@ -40,9 +40,9 @@ def publish(run: Run, decision: Decision) -> Decision:
         }
     )
     records = run.records | {"register": decision}
-    links = {"MLflow run": run.services.tracking.url(run.mlflow_run) or run.mlflow_run}
-    if flow_run.ui_url:
-        links["Prefect flow run"] = flow_run.ui_url
+    mlflow_url = run.services.tracking.url(run.mlflow_run)
+    places = {"MLflow run": mlflow_url, "Prefect flow run": flow_run.ui_url}
+    links = {name: url for name, url in places.items() if url}
     html = report.render(decision, records, run.spec, links)
     _write(path, html)
     _write(run.services.reports / "latest.html", html)
@@ -53,8 +53,8 @@ def publish(run: Run, decision: Decision) -> Decision:
         report.markdown(decision, records), key=f"{key}-report", description="What was decided"
     )
     create_link_artifact(path.as_uri(), link_text="Report (HTML)", key=f"{key}-report-file")
-    if url := run.services.tracking.url(run.mlflow_run):
-        create_link_artifact(url, link_text="MLflow run", key=f"{key}-mlflow")
+    if mlflow_url:
+        create_link_artifact(mlflow_url, link_text="MLflow run", key=f"{key}-mlflow")
     return decision
 
 
