@@ -50,7 +50,8 @@ ENVIRONMENT = {
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 BAD_GATEWAY = (502, 503, 504)
 
-_USER = re.compile(r"(://)[^\s\"'/@:]*(?::(?!\d+/)[^\s\"']*)?@")
+# bounded, so that a long text without any URL costs no more than its length
+_USER = re.compile(r"(://)[^\s\"'/@:]{0,100}(?::(?!\d+/)[^\s\"']{0,200})?@")
 _QUERY = re.compile(
     r"([?&;][^=&\s]{0,60}(?:passw|pwd|token|secret|key|sig|credential)[^=&\s]{0,60}=)[^&;\s]+",
     re.IGNORECASE,
