@@ -364,7 +364,7 @@ def _evidence(
         figures["columns_alone"] = _figure(found, layout)
         notes += found.notes
     else:
-        notes.append("No column but images or sounds: no search for columns that tell the label.")
+        checks.append(_no_telltale(layout))
     return Evidence(checks=checks, tables=tables, figures=figures, notes=notes)
 
 
@@ -461,6 +461,14 @@ SIGNATURES = {
     "sufficient": "given it, nothing else tells the label, as of the label's own source",
     "perfect": "it tells the label without error, while everything else together does not",
 }
+
+
+def _no_telltale(layout: Layout) -> Check:
+    """Images and sounds alone: there is no column that could be a copy of the label."""
+    return Check(
+        name="telltale_column", stage=STAGE, value=0.0,
+        why=f"No column but images or sounds: none can carry {layout.target} as a copy of it.",
+    )  # fmt: skip
 
 
 def _telltale(found: leakage.Search, layout: Layout) -> Check:
