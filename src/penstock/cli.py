@@ -6,6 +6,7 @@ heavy is imported before a command needs it.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -40,7 +41,9 @@ def main() -> None:
     from penstock.errors import BadInput, PenstockError
 
     try:
-        status = app(exit_on_error=False, print_error=False, result_action="return_value")
+        status = app(
+            sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value"
+        )
     except CycloptsError as error:
         _tell(f"{error}\nSee: penstock --help")
         status = BAD_INPUT
@@ -225,11 +228,11 @@ def doctor(pipeline: str = "", /) -> int:
     return OK if all(line.ok for line in found) else CRASHED
 
 
-def _run_train(
-    path: Path, overrides: dict[str, Any], refresh: bool, services: Any
-) -> Decision:
+def _run_train(path: Path, overrides: dict[str, Any], refresh: bool, services: Any) -> Decision:
     """Run the train flow in this process; its log goes to standard error."""
-    fresh = not services.settings.home.exists()
+    new = [p for p in (services.settings.home, services.settings.store) if not p.exists()]
+    unwanted: list[Path] = []
+    atexit.register(_remove, unwanted)  # before Prefect's own, so it runs after its server ended
     _prepare_prefect(services)
     from prefect.exceptions import MissingResult
 
@@ -238,12 +241,12 @@ def _run_train(
 
     try:
         state = flow(str(path), overrides, refresh, return_state=True)
-        decision: Decision = state.result(raise_on_failure=False)
+        decision: Any = state.result(raise_on_failure=False)
     except MissingResult as error:
         raise RuntimeError(f"the flow run left no decision: {error}") from error
     if isinstance(decision, BaseException):
-        if fresh and isinstance(decision, BadInput):  # nothing was kept: leave nothing behind
-            _remove_home(services.settings.home)
+        if isinstance(decision, BadInput):
+            unwanted += new
         raise decision
     return decision
 
@@ -269,10 +272,12 @@ def _prepare_prefect(services: Any) -> None:
     logger.addHandler(handler)
 
 
-def _remove_home(home: Path) -> None:
+def _remove(folders: list[Path]) -> None:
+    """Take away what a run made that kept nothing."""
     import shutil
 
-    shutil.rmtree(home, ignore_errors=True)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _overrides(pairs: list[str]) -> dict[str, Any]:
