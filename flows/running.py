@@ -199,7 +199,6 @@ def stage(
                 "result_serializer": "json",
             }
         wrapped = task(
-            _timed(function),
             name=name,
             task_run_name=name,
             timeout_seconds=timeout_seconds,
@@ -207,7 +206,7 @@ def stage(
             retry_delay_seconds=5,
             retry_condition_fn=_worth_another_try,
             **options,
-        )
+        )(_timed(function))
 
         @wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:

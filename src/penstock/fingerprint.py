@@ -10,7 +10,7 @@ import ast
 import hashlib
 import importlib.util
 import json
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def stage_key(stage: str, code: str, inputs: dict[str, Any]) -> str:
     return f"{stage}-{of_json({'stage': stage, 'code': code, 'inputs': inputs})}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def _source(module: str) -> bytes:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
@@ -113,21 +113,23 @@ def _source(module: str) -> bytes:
     return Path(spec.origin).read_bytes()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _imports(module: str) -> tuple[str, ...]:
     package = module.partition(".")[0]
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(ast.parse(_source(module))):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        found.update(name for name in names if name.partition(".")[0] == package and _is_module(name))
+        found.update(
+            name for name in names if name.partition(".")[0] == package and _is_module(name)
+        )
     return tuple(sorted(found))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_module(name: str) -> bool:
     try:
         return importlib.util.find_spec(name) is not None

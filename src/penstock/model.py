@@ -98,7 +98,9 @@ class Learnt:
         value = {
             "format": FORMAT,
             "layout": self.layout.model_dump(mode="json"),
-            "columns": {name: state.model_dump(mode="json") for name, state in self.columns.items()},
+            "columns": {
+                name: state.model_dump(mode="json") for name, state in self.columns.items()
+            },
             "target": self.target,
             "spec": self.spec.model_dump(mode="json"),
         }
@@ -168,8 +170,8 @@ class Model:
         network.load_state_dict(load_file(weights))
         return cls(learnt, network, device)
 
-    def scores(self, table: pa.Table) -> NDArray[np.float32]:
-        """Probabilities ``float32[n, classes]``, or values ``float32[n]``.
+    def scores(self, table: pa.Table) -> NDArray[Any]:
+        """Probabilities ``float32[n, classes]``, or values ``float64[n]``.
 
         Parameters
         ----------
@@ -187,10 +189,12 @@ class Model:
 
     def predict(self, table: pa.Table) -> pa.Table:
         """One row a row: ``prediction``, and ``probability_<class>`` for classes."""
-        return pa.table(self.task.predictions(self.scores(table), self.layout))
+        columns = self.task.predictions(self.scores(table), self.layout)
+        types = {name: pa.string() if v.dtype.kind == "O" else None for name, v in columns.items()}
+        return pa.table({name: pa.array(v, types[name]) for name, v in columns.items()})
 
-    def row_losses(self, table: pa.Table) -> NDArray[np.float32]:
-        """Loss of each row ``float32[n]``; the target column has to be there."""
+    def row_losses(self, table: pa.Table) -> NDArray[Any]:
+        """Loss of each row ``float[n]``; the target column has to be there."""
         target = self.task.encode_target(table[self.layout.target], self.layout)
         return self.task.row_losses(self.scores(table), target)
 
@@ -225,7 +229,7 @@ class Model:
     def _encoded(self, table: pa.Table) -> Encoded:
         return Encoded.of(self.learnt.encode(table), table.num_rows)
 
-    def _scores(self, table: pa.Table) -> NDArray[np.float32]:
+    def _scores(self, table: pa.Table) -> NDArray[Any]:
         outputs = outputs_of(self.network, self._encoded(table), self.device)
         return self.task.decode(outputs, self.learnt.target)
 
@@ -240,8 +244,10 @@ def typed_as(table: pa.Table, layout: Layout) -> pa.Table:
     """
     columns, mistakes = {}, []
     for column in layout.features:
-        if column.name not in table.column_names:
-            mistakes.append(Mistake("the column is in the input", "it is absent", column.name))
+        times = table.column_names.count(column.name)
+        if times != 1:
+            found = "it is absent" if not times else f"it stands there {times} times"
+            mistakes.append(Mistake("the column is in the input, once", found, column.name))
             continue
         try:
             columns[column.name] = _cast(table[column.name], _arrow_type(column.arrow_type))
@@ -261,13 +267,47 @@ def _arrow_type(name: str) -> pa.DataType:
 
 
 def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    if pa.types.is_integer(wanted) and pa.types.is_floating(column.type):
-        wanted = pa.float64()  # a JSON request knows no integers; encoders read floats as well
-    if pa.types.is_boolean(wanted) and pa.types.is_string(column.type):
-        return pc.equal(pc.utf8_lower(column), "true")
-    if pa.types.is_timestamp(column.type) and column.type.tz:
-        column = column.cast(pa.timestamp("us"))
-    return column.cast(wanted, safe=not pa.types.is_timestamp(wanted))
+    """Values in a type, or in a wider one that encoders read as well."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    if pa.types.is_integer(wanted) and number:
+        return _whole(column)
+    if pa.types.is_boolean(wanted) and text:
+        return _truth(column)
+    if pa.types.is_timestamp(wanted) and text:
+        return _moments(column)
+    return column.cast(wanted, safe=not (number or pa.types.is_timestamp(wanted)))
+
+
+def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers as integers if all are whole: pandas and JSON write integers with nulls as floats."""
+    if pa.types.is_integer(column.type):
+        return column
+    fits = pc.and_(pc.equal(column, pc.floor(column)), pc.less(pc.abs(column), 2.0**63))
+    return column.cast(pa.int64()) if pc.all(fits).as_py() is not False else column
+
+
+def _truth(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text as booleans; null where it says neither."""
+    words = pc.utf8_lower(pc.utf8_trim_whitespace(column))
+    known = pc.is_in(words, value_set=pa.array(["true", "t", "false", "f"], words.type))
+    true = pc.is_in(words, value_set=pa.array(["true", "t"], words.type))
+    return pc.if_else(known, true, pa.scalar(None, pa.bool_()))
+
+
+def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """ISO 8601 text as points in time; those with a zone in UTC."""
+    zoned = pc.match_substring_regex(column, r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$")
+    nothing = pa.scalar(None, column.type)
+    there = pc.if_else(zoned, column, nothing).cast(pa.timestamp("us", "UTC"))
+    here = pc.if_else(zoned, nothing, column).cast(pa.timestamp("us"))
+    return pc.coalesce(there.cast(pa.timestamp("us")), here)
 
 
 def _kind(arrow_type: str) -> str:

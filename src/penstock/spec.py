@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from penstock.errors import BadInput, Mistake
 
@@ -101,7 +108,9 @@ class ModelSpec(Part):
     width: int = Field(0, ge=0, le=8192, description="Hidden units a layer; 0: default.")
     depth: int = Field(0, ge=0, le=64, description="Hidden layers; 0: default.")
     dropout: float = Field(-1.0, ge=-1, lt=1, description="Hidden dropout; -1: default.")
-    members: int = Field(0, ge=0, le=128, description="Ensemble members in one network; 0: default.")
+    members: int = Field(
+        0, ge=0, le=128, description="Ensemble members in one network; 0: default."
+    )
     patience: int = Field(0, ge=0, le=10_000, description="Epochs without gain; 0: default.")
     image_size: int = Field(0, ge=0, le=1024, description="Side in pixels; 0: from the images.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of weights and batches.")
@@ -140,7 +149,9 @@ class Gates(Part):
     telltale_column: Gate = _gate(
         0, "refuse", "Columns, or pairs, that carry the label as only a copy of it would."
     )
-    equal_rows: Gate = _gate(0.01, "refuse", "Share of test rows that stand in train, above chance.")
+    equal_rows: Gate = _gate(
+        0.01, "refuse", "Share of test rows that stand in train, above chance."
+    )
     group_overlap: Gate = _gate(0, "refuse", "Groups on both sides of the split.")
     time_overlap: Gate = _gate(0, "refuse", "Share of test rows not later than the last train row.")
     part_difference: Gate = _gate(
@@ -157,6 +168,20 @@ class Gates(Part):
     weak_slice: Gate = _gate(0.2, "note", "Largest rise of the loss in a slice, shown, as a share.")
     servable: Gate = _gate(1e-6, "refuse", "Difference of scores in a clean process.")
     extra: dict[str, Gate] = Field({}, description="Gates of checks that plug-ins add.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, value: Any) -> Any:
+        """A gate of which only the limit or only the action is said keeps its other default."""
+        if not isinstance(value, dict):
+            return value
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        return {
+            name: defaults[name].model_dump() | said
+            if isinstance(said, dict) and isinstance(defaults.get(name), Gate)
+            else said
+            for name, said in value.items()
+        }
 
     def of(self, check: str) -> Gate | None:
         """The gate of a check's name; None when nobody declared one."""

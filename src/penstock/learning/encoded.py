@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,7 +32,9 @@ class Encoded:
     target: Tensor | None = None
 
     @classmethod
-    def of(cls, arrays: Arrays, num_rows: int, target: NDArray[np.generic] | None = None) -> Encoded:
+    def of(
+        cls, arrays: Arrays, num_rows: int, target: NDArray[np.generic] | None = None
+    ) -> Encoded:
         """Wrap NumPy arrays, memory-mapped ones too, without a copy."""
         inputs = {
             column: {name: torch.from_numpy(array) for name, array in named.items()}
@@ -48,8 +51,11 @@ class Encoded:
         target = None if self.target is None else self.target[:num_rows]
         return Encoded(inputs, min(num_rows, self.num_rows), target)
 
-    def take(self, rows: Tensor, device: torch.device) -> tuple[Inputs, Tensor | None]:
-        """The rows of these numbers (``int64[k]``), on the device."""
+    def take(self, rows: Tensor, device: torch.device) -> tuple[Inputs, Any]:
+        """Inputs and target of the rows of these numbers (``int64[k]``), on the device.
+
+        The target is None where there is none.
+        """
         inputs = {
             column: {name: tensor[rows].to(device) for name, tensor in named.items()}
             for column, named in self.inputs.items()

@@ -91,7 +91,7 @@ class Beside(nn.Module):
     def __init__(self, *views: nn.Module):
         super().__init__()
         self.views = nn.ModuleList(views)
-        self.width = sum(int(view.width) for view in views)  # type: ignore[arg-type]
+        self.width = sum(int(view.width) for view in views)  # type: ignore[arg-type, misc]
 
     def forward(self, arrays: dict[str, Tensor]) -> Tensor:
         """``float32[batch, width]``, the sum of the views' widths."""

@@ -67,8 +67,9 @@ class Course:
 
     @property
     def best_loss(self) -> float:
-        """Valid loss of the best epoch; infinite before the first."""
-        return self.valid_loss[self.best_epoch] if self.best_epoch >= 0 else math.inf
+        """Valid loss of the best epoch; infinite before the first, and where it is not a number."""
+        loss = self.valid_loss[self.best_epoch] if self.best_epoch >= 0 else math.inf
+        return math.inf if math.isnan(loss) else loss
 
 
 class Training:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MIN_LEVEL_ROWS = 10
 """Levels rarer than this share a column in the linear model (house choice)."""
+LARGEST = 1e100
+"""Numbers end here for the linear model: their squares and sums are finite (house choice)."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def baselines(
     ----------
     estimators : dict of str to scikit-learn estimator
         From the task: ``trivial``, ``linear`` and ``boosting``.
-    train : (float64[n, d], int64[n] or float32[n])
+    train : (float64[n, d], int64[n] or float64[n])
         Matrix and target of the training rows; nan is missing.
     test : float64[m, d]
         Matrix of the test rows.
@@ -75,10 +77,13 @@ def _baseline(
     categorical: list[bool],
     num_classes: int,
 ) -> Baseline:
+    from sklearn.dummy import DummyClassifier
     from sklearn.exceptions import ConvergenceWarning
 
     started = time.monotonic()
-    if name == "linear":
+    if num_classes and len(np.unique(train[1])) == 1:
+        estimator = DummyClassifier(strategy="prior")
+    elif name == "linear":
         estimator = _with_plain_columns(estimator, categorical)
     elif name == "boosting" and any(categorical):
         estimator.set_params(categorical_features=categorical)
@@ -100,14 +105,18 @@ def _with_plain_columns(estimator: Any, categorical: list[bool]) -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
     codes = np.flatnonzero(categorical)
     numbers = np.flatnonzero(~np.asarray(categorical, dtype=bool))
+    bound = FunctionTransformer(np.clip, kw_args={"min": -LARGEST, "max": LARGEST})
     fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     levels = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=MIN_LEVEL_ROWS)
     columns = ColumnTransformer(
-        [("numbers", make_pipeline(fill, StandardScaler()), numbers), ("levels", levels, codes)]
+        [
+            ("numbers", make_pipeline(bound, fill, StandardScaler()), numbers),
+            ("levels", levels, codes),
+        ]
     )
     return make_pipeline(columns, estimator)
 

@@ -14,6 +14,9 @@ NUM_BINS = 15
 MAX_POINTS = 400
 """Dots of a scatter chart (house choice)."""
 
+NUM_RESIDUAL_BINS = 40
+"""Bins of the residuals' histogram (house choice)."""
+
 Floats = NDArray[np.floating]
 Codes = NDArray[np.int64]
 
@@ -53,8 +56,9 @@ def of_values(scores: Floats, target: Floats, name: str) -> dict[str, Figure]:
     ends = [float(actual.min()), float(actual.max())]
     residuals = (target - scores).astype(float)
     low, high = np.quantile(residuals, [0.005, 0.995])
-    counts, edges = np.histogram(residuals.clip(low, high), bins=40)
-    middles = ((edges[1:] + edges[:-1]) / 2).tolist()
+    places = (residuals.clip(low, high) - low) / ((high - low) or 1.0)
+    counts, edges = np.histogram(places, bins=NUM_RESIDUAL_BINS, range=(0, 1))
+    middles = (low + (edges[1:] + edges[:-1]) / 2 * (high - low)).tolist()
     return {
         "predicted": Figure(
             title=f"Predicted and actual {name}",
@@ -127,10 +131,12 @@ def precision_recall(score: Floats, right: NDArray[np.bool_]) -> Figure:
     """Precision against recall for one class."""
     from sklearn.metrics import precision_recall_curve
 
-    precision, recall, _ = precision_recall_curve(right, score)
-    x = np.linspace(0, 1, NUM_POINTS)
-    y = np.interp(x, recall[::-1], precision[::-1])
     share = float(right.mean())
+    x = np.linspace(0, 1, NUM_POINTS)
+    y = np.zeros(NUM_POINTS)  # what is flagged is wrong where nothing is right
+    if right.any():
+        precision, recall, _ = precision_recall_curve(right, score)
+        y = np.interp(x, recall[::-1], precision[::-1])
     return Figure(
         title="Precision and recall",
         x="recall",

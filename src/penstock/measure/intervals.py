@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -65,7 +66,7 @@ def mean_interval(values: NDArray[Any]) -> tuple[float, float]:
     if len(values) < 2:
         return float("nan"), float("nan")
     mean = float(np.mean(values, dtype=np.float64))
-    wide = Z95 * float(np.std(values, ddof=1, dtype=np.float64)) / np.sqrt(len(values))
+    wide = Z95 * float(np.std(values, ddof=1, dtype=np.float64)) / math.sqrt(len(values))
     return mean - wide, mean + wide
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,17 @@ def is_better(name: str, value: float, than: float) -> bool:
 
 def _roc_auc(target: Array, scores: Array) -> float:
     """Area under the ROC curve; the mean of one class against the rest for more than two."""
+    return _over_classes(_area, target, scores)
+
+
+def _over_classes(
+    measure: Callable[[NDArray[np.bool_], Array], float], target: Array, scores: Array
+) -> float:
+    """The second of two classes; of more, the mean over those for which it is defined."""
     codes = [1] if scores.shape[1] == 2 else range(scores.shape[1])
-    return float(np.mean([_area(target == code, scores[:, code]) for code in codes]))
+    each = np.array([measure(target == code, scores[:, code]) for code in codes])
+    known = each[~np.isnan(each)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def _area(right: NDArray[np.bool_], score: Array) -> float:
@@ -71,8 +80,7 @@ def _area(right: NDArray[np.bool_], score: Array) -> float:
 
 def _average_precision(target: Array, scores: Array) -> float:
     """Sum over thresholds of the step in recall times the precision; mean over classes."""
-    codes = [1] if scores.shape[1] == 2 else range(scores.shape[1])
-    return float(np.mean([_precision(target == code, scores[:, code]) for code in codes]))
+    return _over_classes(_precision, target, scores)
 
 
 def _precision(right: NDArray[np.bool_], score: Array) -> float:

@@ -7,6 +7,7 @@ rows is measured on the other half.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -54,7 +55,7 @@ def by_level(table: pa.Table, layout: Layout, losses: NDArray[np.floating], seed
     if not masks:
         return Slices(None, [])
     overall = float(losses.mean())
-    records = []
+    records: list[dict[str, Any]] = []
     for (name, level), mask in masks.items():
         low, high = mean_interval(losses[mask])
         enough = int(mask.sum()) >= MIN_ROWS

@@ -38,7 +38,7 @@ class Modality(Protocol):
     def learn(self, column: pa.ChunkedArray, target: np.ndarray, spec: ModelSpec) -> BaseModel:
         """Learn the state from training rows.
 
-        ``target`` is ``int64[n]`` class codes or ``float32[n]`` values. The state is small
+        ``target`` is ``int64[n]`` class codes or ``float64[n]`` values. The state is small
         and JSON all through: it is stored with the weights.
         """
 

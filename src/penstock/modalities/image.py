@@ -38,6 +38,10 @@ WIDTH = 64
 """Output width of the encoder (house choice, measured on digits)."""
 
 
+BLANK = Image.new("L", (MAX_SIDE, MAX_SIDE), 128)
+"""Stands for the training images where none can be read: mid-grey (house choice)."""
+
+
 class State(BaseModel):
     """What is learnt from training images.
 
@@ -106,8 +110,8 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
     """Size, channels and pixel statistics from an evenly spaced sample of the images."""
     step = max(1, len(column) // MAX_LEARN_ROWS)
     images = [decode(value.as_py()) for value in column.take(list(range(0, len(column), step)))]
-    known = [image for image in images if image is not None]
-    largest = [max(image.size) for image in known] or [MAX_SIDE]
+    known = [image for image in images if image is not None] or [BLANK]
+    largest = [max(image.size) for image in known]
     side = spec.image_size or min(MAX_SIDE, max(8, int(np.median(largest))))
     channels = 1 if all(image.mode in ("1", "L", "I;16") for image in known) else 3
     pixels = np.stack([_pixels(image, side, channels) for image in known]) / 255.0
@@ -154,18 +158,25 @@ def decode(content: bytes | None) -> Image.Image | None:
     if not content:
         return None
     try:
-        image = Image.open(io.BytesIO(content))
-        if image.width * image.height > MAX_PIXELS:
-            return None
-        return ImageOps.exif_transpose(image)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured below
+            warnings.simplefilter("ignore", UserWarning)  # odd metadata does not matter
+            image = Image.open(io.BytesIO(content))
+            if image.width * image.height > MAX_PIXELS:
+                return None
+            image.load()
+            return ImageOps.exif_transpose(image)
     except BROKEN:
         return None
 
 
 def _pixels(image: Image.Image, side: int, channels: int) -> NDArray[np.uint8]:
     """``uint8[channels, side, side]``."""
+    if image.mode == "P" and "transparency" in image.info:  # Pillow converts it only this way
+        image = image.convert("RGBA")
     if image.mode.startswith("I"):  # 16 bits a pixel: Pillow would clip at 255
-        image = Image.fromarray((np.asarray(image, dtype=np.float64) / 257).astype(np.uint8))
+        wide = np.asarray(image, dtype=np.float64) / 257
+        image = Image.fromarray(wide.clip(0, 255).astype(np.uint8))
     image = image.convert("L" if channels == 1 else "RGB")
     if image.size != (side, side):
         image = image.resize((side, side), Image.Resampling.BILINEAR)

@@ -25,6 +25,9 @@ MIN_LEAF_ROWS = 10
 """Bins are the leaves of a small tree: at most so many, each with at least so many rows."""
 NUM_KNOTS = 65
 """Quantiles that describe the empirical distribution (house choice)."""
+LARGEST, LARGEST_SCALED = 1e300, 1e18
+"""Values end here, so that no difference overflows; scaled values there, so that single
+precision holds them and their products (house choice)."""
 MIN_LEVEL_ROWS = 3
 """Rarer values share one level with unseen ones (house choice, measured on Adult)."""
 
@@ -64,15 +67,14 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
     from scipy.special import ndtri
 
     values = _values(column)
-    known = np.isfinite(values)
+    known = ~np.isnan(values)
     values, target = values[known], target[known]
     if values.size == 0:
         values, target = np.zeros(2), np.zeros(2, dtype=np.int64)
     center = float(np.median(values))
-    low, high = np.quantile(values, [0.05, 0.95])
-    scale = float(high - low) or float(np.ptp(values)) or 1.0
+    scale = _spread(values)
     distinct, counts = np.unique(values, return_counts=True)
-    scaled = (values - center) / scale
+    scaled = _scaled(values, center, scale)
     knots = np.unique(np.quantile(scaled, np.linspace(0, 1, NUM_KNOTS)))
     if knots.size == 1:
         knots = np.array([knots[0], knots[0] + 1.0])
@@ -94,9 +96,8 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
 def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generic]]:
     """``value``: ``float32[n]``, nan where missing; ``level``: ``int64[n]``, 0 where unknown."""
     values = _values(column)
-    values[~np.isfinite(values)] = np.nan
     arrays: dict[str, NDArray[np.generic]] = {
-        "value": ((values - state.center) / state.scale).astype(np.float32)
+        "value": _scaled(values, state.center, state.scale).astype(np.float32)
     }
     if state.levels:
         levels = np.asarray(state.levels)
@@ -114,8 +115,22 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
 
 
 def _values(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = column.cast(pa.float64()).to_numpy().astype(np.float64)
-    return values.copy() if not values.flags.writeable else values
+    """Values as floats, nan where null or infinite; huge integers are the nearest float."""
+    values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
+    return np.where(np.isfinite(values), np.clip(values, -LARGEST, LARGEST), np.nan)
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """Width of the central 90%, or of all where that is nothing, or 1; finite and not 0."""
+    low, high = np.quantile(values, [0.05, 0.95])
+    ends = [(float(low), float(high)), (float(values.min()), float(values.max()))]
+    widths = [high - low for low, high in ends]
+    return next((width for width in widths if width >= np.finfo(float).tiny), 1.0)
+
+
+def _scaled(values: NDArray[np.float64], center: float, scale: float) -> NDArray[np.float64]:
+    with np.errstate(over="ignore"):  # beside a tiny scale
+        return np.clip((values - center) / scale, -LARGEST_SCALED, LARGEST_SCALED)
 
 
 def _edges(values: NDArray[np.float64], target: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -156,7 +171,7 @@ def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
     file: a change of unit moves them by more ranks than chance or drift does.
     """
     values = _values(column)
-    values = np.sort(values[np.isfinite(values)])
+    values = np.sort(values[~np.isnan(values)])
     if not len(values):
         return []
     whole = bool(np.all(values == np.floor(values)))

@@ -70,13 +70,18 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
 
 def _days(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Days since 1970 as float64."""
-    micros = column.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64())
+    micros = _moments(column).cast(pa.int64()).cast(pa.float64(), safe=False)
     return pc.divide(micros, 86_400.0 * MICROSECONDS)
+
+
+def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Points in time in UTC, to the microsecond."""
+    return column.cast(pa.timestamp("us"), safe=False)
 
 
 def _part(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
     """A calendar part counted from 0, ``int64``."""
-    moments = column.cast(pa.timestamp("us"))
+    moments = _moments(column)
     if name == "hour":
         return pc.hour(moments)
     if name == "weekday":

@@ -13,6 +13,7 @@ import resource
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -175,7 +176,7 @@ def _loss_figure(course: Course, loss: str) -> Figure:
 
 def _network_table(network: Network, learnt: Learnt) -> Table:
     encoders = dict(zip(network.names, network.encoders, strict=True))
-    records = [
+    records: list[dict[str, Any]] = [
         {
             "part": column.name,
             "kind": column.modality,

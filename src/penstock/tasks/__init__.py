@@ -37,13 +37,13 @@ class Task(Protocol):
         """Names of its metrics, the default declared metric first."""
 
     def encode_target(self, column: pa.ChunkedArray, layout: Layout) -> np.ndarray:
-        """``int64[n]`` class codes or ``float32[n]`` values; no nulls."""
+        """``int64[n]`` class codes or ``float64[n]`` values; no nulls."""
 
     def learn_target(self, target: np.ndarray, layout: Layout) -> dict[str, list[float]]:
         """What training rows say about the target (class shares; mean and scale): JSON."""
 
     def scale_target(self, target: np.ndarray, state: dict[str, list[float]]) -> np.ndarray:
-        """What the network is trained on: codes, or values of mean 0 and deviation 1."""
+        """What the network is trained on: codes, or ``float32[n]`` of mean 0 and deviation 1."""
 
     def num_outputs(self, layout: Layout) -> int:
         """Width of the network's head."""
@@ -51,12 +51,12 @@ class Task(Protocol):
     def decode(self, outputs: np.ndarray, state: dict[str, list[float]]) -> np.ndarray:
         """Scores from network outputs ``float32[n, members, num_outputs]``.
 
-        Classification: ``float32[n, classes]`` probabilities. Regression: ``float32[n]`` in
+        Classification: ``float32[n, classes]`` probabilities. Regression: ``float64[n]`` in
         the target's unit.
         """
 
     def row_losses(self, scores: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """Loss of each row, ``float32[n]``: log-loss in nats, or squared error."""
+        """Loss of each row, ``float[n]``: log-loss in nats, or squared error."""
 
     def constant(self, target: np.ndarray, layout: Layout) -> np.ndarray:
         """Scores of the best constant prediction for these rows; for compression."""

@@ -60,9 +60,7 @@ def learn_target(target: NDArray[np.int64], layout: Layout) -> dict[str, list[fl
     return {"shares": (counts / counts.sum()).tolist()}
 
 
-def scale_target(
-    target: NDArray[np.int64], state: dict[str, list[float]]
-) -> NDArray[np.int64]:
+def scale_target(target: NDArray[np.int64], state: dict[str, list[float]]) -> NDArray[np.int64]:
     """What the network is trained on: the codes themselves."""
     return target
 

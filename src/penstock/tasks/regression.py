@@ -22,24 +22,25 @@ def metrics(layout: Layout) -> tuple[str, ...]:
     return ("rmse", "mae", "r2")
 
 
-def encode_target(column: pa.ChunkedArray, layout: Layout) -> NDArray[np.float32]:
-    """Values ``float32[n]``; ValueError when one is null."""
+def encode_target(column: pa.ChunkedArray, layout: Layout) -> NDArray[np.float64]:
+    """Values ``float64[n]``; ValueError when one is null.
+
+    Double precision: beside 1e9, single precision cannot tell 30 from 60.
+    """
     if column.null_count:
         raise ValueError(f"{column.null_count} target values are null")
-    return column.cast(pa.float64()).to_numpy().astype(np.float32)
+    values: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
+    return values
 
 
-def learn_target(target: NDArray[np.float32], layout: Layout) -> dict[str, list[float]]:
+def learn_target(target: NDArray[np.float64], layout: Layout) -> dict[str, list[float]]:
     """Mean and standard deviation of the training rows; the latter 1 when it is 0."""
-    scale = float(np.std(target, dtype=np.float64)) or 1.0
-    return {"mean": [float(np.mean(target, dtype=np.float64))], "scale": [scale]}
+    return {"mean": [float(np.mean(target))], "scale": [float(np.std(target)) or 1.0]}
 
 
-def scale_target(
-    target: NDArray[np.float32], state: dict[str, list[float]]
-) -> NDArray[np.float32]:
+def scale_target(target: NDArray[np.float64], state: dict[str, list[float]]) -> NDArray[np.float32]:
     """What the network is trained on: mean 0, standard deviation 1."""
-    scaled: NDArray[np.float32] = (target - state["mean"][0]) / state["scale"][0]
+    scaled: NDArray[np.float64] = (target - state["mean"][0]) / state["scale"][0]
     return scaled.astype(np.float32)
 
 
@@ -48,31 +49,30 @@ def num_outputs(layout: Layout) -> int:
     return 1
 
 
-def decode(outputs: NDArray[np.float32], state: dict[str, list[float]]) -> NDArray[np.float32]:
-    """Mean over members, back in the target's unit: ``[n, members, 1]`` to ``[n]``.
+def decode(outputs: NDArray[np.float32], state: dict[str, list[float]]) -> NDArray[np.float64]:
+    """Mean over members, back in the target's unit: ``[n, members, 1]`` to ``float64[n]``.
 
     Examples
     --------
     >>> decode(np.ones((1, 2, 1), dtype=np.float32), {"mean": [5.0], "scale": [2.0]}).tolist()
     [7.0]
     """
-    mean = outputs[:, :, 0].mean(axis=1)
-    values: NDArray[np.float32] = (mean * state["scale"][0] + state["mean"][0]).astype(np.float32)
-    return values
+    mean: NDArray[np.float64] = outputs[:, :, 0].mean(axis=1, dtype=np.float64)
+    return mean * state["scale"][0] + state["mean"][0]
 
 
-def row_losses(scores: NDArray[np.float32], target: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Squared error of each row, in the target's unit squared."""
-    losses: NDArray[np.float32] = np.square(scores - target).astype(np.float32)
+def row_losses(scores: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared error of each row, in the target's unit squared, ``float64[n]``."""
+    losses: NDArray[np.float64] = np.square(scores - target, dtype=np.float64)
     return losses
 
 
-def constant(target: NDArray[np.float32], layout: Layout) -> NDArray[np.float32]:
-    """The best constant prediction for these rows, their mean; its mean row loss is the variance."""
-    return np.full(len(target), np.mean(target, dtype=np.float64), dtype=np.float32)
+def constant(target: NDArray[np.float64], layout: Layout) -> NDArray[np.float64]:
+    """The best constant prediction: the mean. Its mean row loss is the variance."""
+    return np.full(len(target), np.mean(target), dtype=np.float64)
 
 
-def predictions(scores: NDArray[np.float32], layout: Layout) -> dict[str, Any]:
+def predictions(scores: NDArray[np.float64], layout: Layout) -> dict[str, Any]:
     """``prediction`` in the target's unit."""
     return {"prediction": scores.astype(np.float64)}
 
@@ -91,7 +91,7 @@ def baselines(layout: Layout, seed: int) -> dict[str, Any]:
 
 
 def figures(
-    scores: NDArray[np.float32], target: NDArray[np.float32], layout: Layout
+    scores: NDArray[np.float64], target: NDArray[np.float64], layout: Layout
 ) -> dict[str, Figure]:
     """Predicted against actual, and residuals."""
     return curves.of_values(scores, target, layout.target)
