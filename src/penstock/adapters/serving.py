@@ -129,7 +129,7 @@ def as_kind(column: pd.Series, kind: str) -> pa.Array:
 
 def _arrow(column: pd.Series, kind: str) -> pa.Array:
     """The column as pandas holds it; text trimmed, of several types made text."""
-    from penstock.arrow_types import MISSING, MISSING_NUMBER, trimmed
+    from penstock.tables.arrow_types import MISSING, MISSING_NUMBER, trimmed
 
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_convert(None)

@@ -146,7 +146,8 @@ def gains(
             high=float(high[i]),
             better="higher",
             burden="prove" if baseline == "trivial" else "disprove",
-            why=f"{name} is better than the {baseline} baseline's by {values[i]:.4f}{unit}"
+            why=f"{name} is {'better' if values[i] > 0 else 'not better'} than the {baseline}"
+            f" baseline's: the gain is {values[i]:.4f}{unit}"
             f" (95%: {low[i]:.4f} to {high[i]:.4f}).",
             remedy=REMEDIES[baseline],
         )

@@ -23,13 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from penstock import columns, modalities, plugins, target
-from penstock.agreement import check_columns, divides, layout_of
-from penstock.columns import Survey
+from penstock import modalities, plugins
+from penstock.tables import columns, target
+from penstock.tables.agreement import check_columns, divides, layout_of
+from penstock.tables.columns import Survey
 from penstock.errors import BadInput, Mistake
-from penstock.inventory import Tally, evidence_of
+from penstock.tables.inventory import Tally, evidence_of
 from penstock.records import Column, Layout, Rows, Snapshot
-from penstock.target import Target
+from penstock.tables.target import Target
 
 if TYPE_CHECKING:
     from penstock import ports, spec

@@ -94,7 +94,7 @@ def code_of(layout: Layout) -> list[str]:
     kinds = {column.modality for column in layout.features}
     roots = [
         "penstock.model",
-        "penstock.arrow_types",
+        "penstock.tables.arrow_types",
         plugins.modules("penstock.tasks")[layout.task],
     ]
     roots += [plugins.modules("penstock.modalities")[kind] for kind in sorted(kinds)]

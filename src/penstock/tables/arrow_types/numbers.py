@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.arrow_types.levels import (
+from penstock.tables.arrow_types.levels import (
     MISSING_NUMBER,
     Levels,
     Reading,

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.arrow_types.levels import MISSING_NUMBER, Levels, Reading, mostly, trimmed
+from penstock.tables.arrow_types.levels import MISSING_NUMBER, Levels, Reading, mostly, trimmed
 
 NUM_LOOKED_AT = 1000
 """Distinct values that are looked at before a column of text is searched for times."""

@@ -15,7 +15,7 @@ from functools import partial
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.arrow_types.levels import (
+from penstock.tables.arrow_types.levels import (
     MISSING,
     MISSING_NUMBER,
     Levels,
@@ -25,8 +25,8 @@ from penstock.arrow_types.levels import (
     levels,
     trimmed,
 )
-from penstock.arrow_types.numbers import number_reading
-from penstock.arrow_types.times import time_reading
+from penstock.tables.arrow_types.numbers import number_reading
+from penstock.tables.arrow_types.times import time_reading
 
 __all__ = ["MISSING", "MISSING_NUMBER", "Read", "Reading", "count_infinite", "reading", "trimmed"]
 

@@ -16,8 +16,8 @@ from penstock.records import Column, Layout, Role
 
 if TYPE_CHECKING:
     from penstock import ports, spec
-    from penstock.columns import Survey
-    from penstock.target import Target
+    from penstock.tables.columns import Survey
+    from penstock.tables.target import Target
 
 PARTS = ("train", "valid", "test")
 

@@ -14,8 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock import arrow_types, modalities, plugins
-from penstock.arrow_types import Reading
+from penstock import modalities, plugins
+from penstock.tables import arrow_types
+from penstock.tables.arrow_types import Reading
 from penstock.errors import Mistake
 
 MIN_ROWS = 20

@@ -13,7 +13,7 @@ import pytest
 from penstock.adapters.expectations import GreatExpectations
 from penstock.modalities import category, numeric, text, timestamp
 from penstock.modalities import set as sets
-from penstock.proposal import propose
+from penstock.tables.proposal import propose
 from penstock.records import Column, Layout
 
 N = 3_000

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock import arrow_types
-from penstock.arrow_types import Read, Reading
+from penstock.tables import arrow_types
+from penstock.tables.arrow_types import Read, Reading
 from penstock.errors import Mistake
 
 MOST_INTEGER_CLASSES = 20
