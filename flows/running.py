@@ -113,9 +113,7 @@ class Run:
         """The model version's description: the pipeline's card and what this run measured."""
         path = self.services.folder / "card.md"
         text = path.read_text(encoding="utf-8") if path.is_file() else self.spec.description
-        lines = [
-            f"- {name}: {_interval(estimate)}" for name, estimate in scorecard.metrics.items()
-        ]
+        lines = [f"- {name}: {_interval(estimate)}" for name, estimate in scorecard.metrics.items()]
         return "\n".join([text.strip(), "", "## Measured on the test rows (95%)", "", *lines])
 
     def track(self, snapshot: Snapshot) -> None:
@@ -314,10 +312,14 @@ class StageProgress:
         if now - self.told < SECONDS_BETWEEN_NEWS and done < total:
             return
         self.told = now
-        log.info("%s: %d of %d%s", self.stage, done, total, f", {note}" if note else "")
+        told = {"progress": (self.stage, done, total, note)}  # a terminal shows it as a bar
+        text = f", {note}" if note else ""
+        log.info("%s: %d of %d%s", self.stage, done, total, text, extra=told)
         share = 100.0 * done / total if total else 0.0
         if self.artifact is None:
-            self.artifact = cast(UUID, create_progress_artifact(share, key=f"progress-{self.stage}"))
+            self.artifact = cast(
+                UUID, create_progress_artifact(share, key=f"progress-{self.stage}")
+            )
         else:
             update_progress_artifact(self.artifact, progress=share)
 
@@ -325,4 +327,3 @@ class StageProgress:
 def _interval(estimate: Any) -> str:
     ends = "" if estimate.low is None else f" ({estimate.low:.4f} to {estimate.high:.4f})"
     return "not defined" if estimate.value is None else f"{estimate.value:.4f}{ends}"
-

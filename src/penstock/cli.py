@@ -91,7 +91,7 @@ def init(
     from penstock.adapters.project import write_project
     from penstock.adapters.sources import open_source
     from penstock.adapters.store import LocalStore
-    from penstock.proposal import propose
+    from penstock.tables.proposal import propose
     from penstock.stages.ingest import check_columns, ingest
 
     names = [name.strip() for name in sensitive.split(",") if name.strip()]
@@ -147,7 +147,9 @@ def train(
     if json_:
         print(json.dumps(decision.answer()))
     else:
-        _show(decision, services)
+        from penstock.adapters import terminal
+
+        terminal.show(decision, services.connection.address)
     return EXIT_STATUS[decision.verdict]
 
 
@@ -234,6 +236,7 @@ def _run_train(path: Path, overrides: dict[str, Any], refresh: bool, services: A
     unwanted: list[Path] = []
     atexit.register(_remove, unwanted)  # before Prefect's own, so it runs after its server ended
     _prepare_prefect(services)
+    handler = _log_to_terminal()
     from prefect.exceptions import MissingResult
 
     from flows.train import train as flow
@@ -244,6 +247,8 @@ def _run_train(path: Path, overrides: dict[str, Any], refresh: bool, services: A
         decision: Any = state.result(raise_on_failure=False)
     except MissingResult as error:
         raise RuntimeError(f"the flow run left no decision: {error}") from error
+    finally:
+        handler.close()
     if isinstance(decision, BaseException):
         if isinstance(decision, BadInput):
             unwanted += new
@@ -265,11 +270,19 @@ def _prepare_prefect(services: Any) -> None:
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+
+
+def _log_to_terminal() -> logging.Handler:
+    """Show penstock's log on standard error."""
+    from penstock.adapters import terminal
+
+    handler = terminal.handler()
     logger = logging.getLogger("penstock")
     logger.setLevel(logging.INFO)
     logger.addHandler(handler)
+    if not os.environ.get("PREFECT_API_URL"):
+        logger.info("Starting Prefect for this run ...")
+    return handler
 
 
 def _remove(folders: list[Path]) -> None:
@@ -305,26 +318,6 @@ def _overrides(pairs: list[str]) -> dict[str, Any]:
     if mistakes:
         raise BadInput(mistakes)
     return found
-
-
-def _show(decision: Decision, services: Any) -> None:
-    """What a person wants to know at the end of a run."""
-    words = {
-        "registered": f"REGISTERED {decision.model} version {decision.version} as champion",
-        "kept_champion": f"CHAMPION KEPT: {decision.model} version {decision.version}",
-        "awaiting_approval": f"AWAITING APPROVAL: {decision.model} version {decision.version}",
-        "refused": f"REFUSED: {decision.model}",
-    }
-    print(words[decision.verdict])
-    print(f"  {decision.why}")
-    for check in decision.checks:
-        if check.outcome in ("refuse", "warn", "insufficient"):
-            print(f"  {check.outcome:12} {check.label}: {check.why}")
-            print(f"  {'':12} to do: {check.remedy}")
-    for name, value in decision.metrics.items():
-        print(f"  {name:18} {'not defined' if value is None else f'{value:.4f}'}")
-    print(f"  report   {decision.report}")
-    print(f"  MLflow   run {decision.run_id}, MLFLOW_TRACKING_URI={services.connection.address}")
 
 
 def _short(path: Path) -> str:
