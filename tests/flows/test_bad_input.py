@@ -92,8 +92,15 @@ BEFORE_THE_FLOW = {
     "spec": Fault(
         {"rows.csv": shop()},
         [
-            "4 mistakes", "modle", "did you mean model?", "pipeline.yaml:5", "sead",
-            "did you mean seed?", "split.test", "less than 1", "epochs",
+            "4 mistakes",
+            "modle",
+            "did you mean model?",
+            "pipeline.yaml:5",
+            "sead",
+            "did you mean seed?",
+            "split.test",
+            "less than 1",
+            "epochs",
         ],
         rest="modle: {epochs: 2}\nsplit:\n  sead: 1\n  test: 1.5\nmodel: {epochs: many}\n",
         init=False,
