@@ -124,7 +124,7 @@ def _with_plain_columns(estimator: Any, categorical: list[bool]) -> Any:
 def matrix_of(
     train: pa.Table, test: pa.Table, layout: Layout, plain: dict[str, tuple[Any, Any]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], list[bool]]:
-    """Matrices of train and test, and which columns hold codes.
+    """Matrices of train and test, and which columns hold codes; 0 where train has no values.
 
     ``plain`` holds, for columns that no table matrix can hold, ``float[n, k]`` arrays for
     train and test, for example an image's thumbnail.
@@ -133,4 +133,10 @@ def matrix_of(
     left = [matrix.apply(train), *(arrays[0] for arrays in plain.values())]
     right = [matrix.apply(test), *(arrays[1] for arrays in plain.values())]
     extra = sum(arrays[0].shape[1] for arrays in plain.values())
-    return np.hstack(left), np.hstack(right), [*matrix.categorical, *([False] * extra)]
+    categorical = np.array([*matrix.categorical, *([False] * extra)], dtype=bool)
+    x, x_test = np.hstack(left), np.hstack(right)
+    # scikit-learn's boosting fails on a column without values, or whose few are in its own
+    # validation rows
+    empty = np.count_nonzero(~np.isnan(x), axis=0) < MIN_LEVEL_ROWS
+    x[:, empty] = x_test[:, empty] = 0.0
+    return x, x_test, (categorical & ~empty).tolist()

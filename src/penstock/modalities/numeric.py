@@ -251,6 +251,8 @@ def _band(
 
 def _outward(value: float, direction: int, whole: bool) -> float | int:
     """Rounded away from the data: to a whole number, or to six significant digits."""
+    if value * direction >= LARGEST:  # where values are cut off
+        return float(np.finfo(float).max) * direction
     toward = np.ceil if direction > 0 else np.floor
     if whole and abs(value) < 2**53:
         return int(toward(value))
