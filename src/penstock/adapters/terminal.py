@@ -24,7 +24,7 @@ VERDICTS = {
     "awaiting_approval": ("AWAITING APPROVAL", "", "yellow"),
     "refused": ("REFUSED", "", "red"),
 }
-STYLES = {"refuse": "red", "insufficient": "red", "warn": "yellow"}
+STYLES = {"refuse": "red", "insufficient": "yellow", "warn": "yellow"}
 """Outcomes that a person should read about, the worst first."""
 
 
