@@ -26,16 +26,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from penstock.measure import alone as one
-from penstock.measure import boosting, synergy
+from penstock.measure import boosting, independence, synergy
+from penstock.measure.suspects import Suspect, View
 
 # Decision constants: house choices, measured by benchmarks/leakage.py.
 MAX_ROWS = 10_000
 """Rows that are looked at; more are drawn at random."""
-MAX_CLASSES = 3
-"""Classes that are looked at, each against the rest: those nearest to half of the rows."""
 MAX_CANDIDATES = 8
 """Columns that are examined, the strongest first; and half as many pairs."""
-NUM_FOLDS = 3
 MATERIAL_AREA, MATERIAL_SHARE = 0.55, 0.3
 """Least ROC AUC, or share of variance (regression), of a column worth examining."""
 STRONG_AREA, STRONG_SHARE = 0.9, 0.7
@@ -46,21 +44,13 @@ PERFECT_PAIR = 0.999
 """The same for two columns together: honest labels are often made of two columns."""
 ENOUGH_ROWS = 500
 """Independence is not believed of fewer rows; the perfect signature is."""
-ENOUGH_SIGNAL = 5.5
-"""Standard errors by which an unrelated column would be seen to be no copy."""
-INDEPENDENT_ERRORS, INDEPENDENT_SLACK = 3.0, 0.03
-"""Largest conditional correlation that still counts as none: in standard errors, or at all."""
 BETTER_ERRORS = 2.5
 """Standard errors by which a column must beat everything else."""
 LABEL_RECALL, LABEL_PURITY = 0.7, 0.85
 """A column looks like a label when it tells either side with this recall (or its sides tell the
 label with this precision), and its two sides explain this share of the variance of its score."""
-SCREEN_ERRORS, SCREEN_SHARE = 8.0, 0.003
-"""One other column shows dependence by itself: in standard errors, and as a share."""
 DUPLICATE = 0.95
 """Columns whose scores correlate so much, given the label, are one column twice."""
-NUM_STRATA = 20
-"""Strata of a numeric label."""
 
 
 Signature = Literal["copy", "sufficient", "perfect"]
@@ -129,19 +119,6 @@ class _Verdict:
     independent: bool = False
 
 
-@dataclass
-class _Suspect:
-    """A column or pair with its out-of-fold score ``float64[n]`` of one target."""
-
-    columns: tuple[int, ...]
-    which: int
-    score: np.ndarray
-    bins: np.ndarray
-    rows: np.ndarray
-    skill: float
-    least_skill: float
-
-
 def telltales(
     features: np.ndarray,
     names: list[str],
@@ -174,10 +151,10 @@ def telltales(
         notes.append(f"Leaks of the label were looked for in {MAX_ROWS} rows drawn at random.")
     # one thread: on so few rows many threads wait for one another longer than they work
     with threadpool_limits(limits=1):
-        return _search(_View(features, categorical, label, is_classification, seed), names, notes)
+        return _search(View(features, categorical, label, is_classification, seed), names, notes)
 
 
-def _search(view: _View, names: list[str], notes: list[str]) -> Search:
+def _search(view: View, names: list[str], notes: list[str]) -> Search:
     suspects = [view.suspect((column,)) for column in range(len(names))]
     columns = [_alone(view, names[s.columns[0]], s) for s in suspects]
     ranked = sorted(suspects, key=lambda s: -s.skill)
@@ -186,156 +163,7 @@ def _search(view: _View, names: list[str], notes: list[str]) -> Search:
     return Search(sorted(columns, key=lambda c: -c.skill), found + pairs, notes + pair_notes)
 
 
-class _View:
-    """The rows as every question needs them."""
-
-    def __init__(
-        self,
-        features: np.ndarray,
-        categorical: list[bool],
-        label: np.ndarray,
-        is_classification: bool,
-        seed: int,
-    ):
-        self.features, self.categorical = features, np.asarray(categorical, bool)
-        self.is_classification, self.seed = is_classification, seed
-        self.folds = one.fold_of(label, NUM_FOLDS, seed)
-        self.targets = _targets(label, is_classification)
-        if is_classification:
-            self.strata = np.unique(label, return_inverse=True)[1]
-        else:
-            self.strata = one.binned(self.targets[0], False, NUM_STRATA)
-        self.bins = [
-            one.binned(column, is_codes)
-            for column, is_codes in zip(features.T, categorical, strict=True)
-        ]
-        self.coarse = [
-            one.binned(column, is_codes, 16)
-            for column, is_codes in zip(features.T, categorical, strict=True)
-        ]
-
-    def suspect(self, columns: tuple[int, ...]) -> _Suspect:
-        """Score a column for the target that it tells best."""
-        (column,) = columns
-        scores = [one.out_of_fold_mean(self.bins[column], t, self.folds) for t in self.targets]
-        if not self.is_classification and not self.categorical[column]:
-            # bins would round away what a close copy leaves of itself
-            values = self.features[:, column]
-            smooth = _smooth(values)
-            smooth = smooth * np.sign(one.correlation(smooth, self.targets[0]))
-            if self.skill(smooth, self.targets[0]) > self.skill(scores[0], self.targets[0]):
-                scores = [smooth]
-        return self.suspect_of(columns, scores, self.bins[column])
-
-    def suspect_of(
-        self, columns: tuple[int, ...], scores: list[np.ndarray], bins: np.ndarray
-    ) -> _Suspect:
-        """Choose target and rows (all, or those without nulls) where the score is best."""
-        everywhere = np.ones(len(bins), bool)
-        known = ~np.isnan(self.features[:, list(columns)]).any(1)
-        views = [everywhere]
-        if 200 <= known.sum() < len(known):
-            views.append(known)
-        skills = [
-            [self.skill(s[v], t[v]) for s, t in zip(scores, self.targets, strict=True)]
-            for v in views
-        ]
-        best_view = int(np.argmax([max(row) for row in skills]))
-        row = skills[best_view]
-        which = int(np.argmax(row))
-        return _Suspect(columns, which, scores[which], bins, views[best_view], row[which], min(row))
-
-    def skill(self, score: np.ndarray, target: np.ndarray) -> float:
-        """ROC AUC, or share of variance."""
-        if self.is_classification:
-            return one.area(score, target)
-        return max(one.correlation(score, target), 0.0) ** 2
-
-    def error(self, skill: float, target: np.ndarray) -> float:
-        """Standard error of a skill."""
-        if self.is_classification:
-            return one.area_error(skill, target)
-        r = math.sqrt(skill)
-        return 2 * r * (1 - skill) / math.sqrt(max(len(target) - 3, 1)) + 1 / len(target)
-
-    def boosted(
-        self, columns: list[int], target: np.ndarray, extra: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Out-of-fold prediction of a number by histogram gradient boosting."""
-        table, codes = self.features[:, columns], self.categorical[columns]
-        if extra is not None:
-            table, codes = np.column_stack([table, extra]), np.append(codes, False)
-        return boosting.out_of_fold(table, codes, target, self.folds, self.seed)
-
-    def given_label(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """What is left of values once the label is known, on these rows."""
-        slope = None if self.is_classification else self.targets[0][rows]
-        return _residual(values[rows], self.strata[rows], slope)
-
-    def given_column(self, values: np.ndarray, suspect: _Suspect) -> np.ndarray:
-        """What is left of values once the column is known."""
-        rows = suspect.rows
-        slope = None
-        if len(suspect.columns) == 1 and not self.categorical[suspect.columns[0]]:
-            column = self.features[rows, suspect.columns[0]]
-            slope = _smooth(column)
-        return _residual(values[rows], suspect.bins[rows], slope)
-
-
-def _smooth(column: np.ndarray) -> np.ndarray:
-    """Normal scores of a number; missing is the median."""
-    known = ~np.isnan(column)
-    return one.normal_scores(
-        np.where(known, column, np.median(column[known]) if known.any() else 0)
-    )
-
-
-def _targets(label: np.ndarray, is_classification: bool) -> list[np.ndarray]:
-    if not is_classification:
-        return [one.normal_scores(label)]
-    classes, counts = np.unique(label, return_counts=True)
-    order = np.argsort(np.abs(counts / len(label) - 0.5), kind="stable")
-    chosen = order[: 1 if len(classes) == 2 else MAX_CLASSES]
-    if len(classes) == 2:
-        chosen = np.array([1])
-    return [(label == classes[index]).astype(float) for index in chosen]
-
-
-def _residual(values: np.ndarray, groups: np.ndarray, slope: np.ndarray | None) -> np.ndarray:
-    """Values less their group's mean and, with ``slope``, less their trend in each group."""
-    size = int(groups.max()) + 1
-    counts = np.maximum(np.bincount(groups, minlength=size), 1)
-    centred = values - (np.bincount(groups, values, size) / counts)[groups]
-    if slope is None:
-        return centred
-    along = slope - (np.bincount(groups, slope, size) / counts)[groups]
-    power = np.bincount(groups, along * along, size)
-    trend = np.bincount(groups, along * centred, size) / np.maximum(power, 1e-12)
-    return np.asarray(centred - trend[groups] * along)
-
-
-def _shows(residual: np.ndarray, strata: np.ndarray, bins: np.ndarray) -> bool:
-    """Whether the residual's mean differs between the bins of a column within strata (F test)."""
-    power = np.bincount(strata, residual**2) / np.maximum(np.bincount(strata), 1)
-    # one variance in all strata, as the test wants it; none where there is nothing left to tell
-    scale = np.where(power > 1e-6 * power.max(), np.sqrt(power), np.inf)
-    residual = residual / scale[strata]
-    cells = np.unique(strata * (int(bins.max()) + 1) + bins, return_inverse=True)[1]
-    counts = np.bincount(cells)
-    between = float((np.bincount(cells, residual) ** 2 / counts).sum())
-    total = float(residual @ residual)
-    freedom, left = len(counts) - len(np.unique(strata)), len(residual) - len(counts)
-    if total <= 1e-12 * len(residual) or freedom < 1 or left < 1:
-        return False
-    within = max(total - between, 1e-300) / left
-    excess = between / within - freedom
-    return bool(
-        excess / math.sqrt(2 * freedom * (1 + freedom / left)) > SCREEN_ERRORS
-        and excess * within / total > SCREEN_SHARE
-    )
-
-
-def _alone(view: _View, name: str, suspect: _Suspect) -> Alone:
+def _alone(view: View, name: str, suspect: Suspect) -> Alone:
     target = view.targets[suspect.which][suspect.rows]
     reach = one.Z95 * view.error(suspect.skill, target)
     return Alone(
@@ -344,12 +172,12 @@ def _alone(view: _View, name: str, suspect: _Suspect) -> Alone:
 
 
 def _examine_all(
-    view: _View, ranked: list[_Suspect], names: list[str], taken: set[int]
+    view: View, ranked: list[Suspect], names: list[str], taken: set[int]
 ) -> tuple[list[Telltale], set[int]]:
     """Examine the strongest; each that is found is left out of what the next is held against."""
     least = MATERIAL_AREA if view.is_classification else MATERIAL_SHARE
     material = [s for s in ranked if s.skill >= least][:MAX_CANDIDATES]
-    found: list[tuple[Telltale, _Suspect]] = []
+    found: list[tuple[Telltale, Suspect]] = []
     taken, num_independent = set(taken), 0
     for suspect in material:
         verdict = _examine(view, suspect, names, taken)
@@ -363,7 +191,7 @@ def _examine_all(
     return [item[0] for item in found], {c for item in found for c in item[1].columns}
 
 
-def _examine(view: _View, suspect: _Suspect, names: list[str], taken: set[int]) -> _Verdict:
+def _examine(view: View, suspect: Suspect, names: list[str], taken: set[int]) -> _Verdict:
     rows, target = suspect.rows, view.targets[suspect.which]
     left = view.given_label(suspect.score, rows)
     rest = _rest(view, suspect, left, taken)
@@ -371,8 +199,10 @@ def _examine(view: _View, suspect: _Suspect, names: list[str], taken: set[int]) 
         return _Verdict()
     open_label = view.given_column(target, suspect)
     sides = one.binned(suspect.score[rows], False, 8)
-    may_copy = not any(_shows(left, view.strata[rows], view.coarse[c][rows]) for c in rest)
-    may_suffice = not any(_shows(open_label, sides, view.coarse[c][rows]) for c in rest)
+    may_copy = not any(
+        independence.shows(left, view.strata[rows], view.coarse[c][rows]) for c in rest
+    )
+    may_suffice = not any(independence.shows(open_label, sides, view.coarse[c][rows]) for c in rest)
     perfect = suspect.skill >= (PERFECT_AREA if view.is_classification else PERFECT_SHARE)
     if not (perfect or may_copy or may_suffice):
         return _Verdict()
@@ -389,23 +219,28 @@ def _examine(view: _View, suspect: _Suspect, names: list[str], taken: set[int]) 
     copy = (
         enough
         and may_copy
-        and abs(telltale.given_label) <= _none(left, view.given_label(guess, rows))
-        and _could_show(suspect.score, guess, target, rows)
+        and abs(telltale.given_label)
+        <= independence.most_by_chance(left, view.given_label(guess, rows))
+        and independence.could_show(suspect.score, guess, target, rows)
         and not _told_by(view, suspect, left, rest)
     )
-    informed = one.correlation(guess[rows], target[rows]) * math.sqrt(rows.sum()) > ENOUGH_SIGNAL
+    informed = (
+        one.correlation(guess[rows], target[rows]) * math.sqrt(rows.sum())
+        > independence.ENOUGH_SIGNAL
+    )
     sufficient = (
         enough
         and may_suffice
         and informed
-        and abs(telltale.given_column) <= _none(open_label, view.given_column(guess, suspect))
+        and abs(telltale.given_column)
+        <= independence.most_by_chance(open_label, view.given_column(guess, suspect))
     )
     signature = _signature(view, suspect, telltale, copy, sufficient)
     return _Verdict(replace(telltale, signature=signature) if signature else None, copy)
 
 
 def _signature(
-    view: _View, suspect: _Suspect, found: Telltale, copy: bool, sufficient: bool
+    view: View, suspect: Suspect, found: Telltale, copy: bool, sufficient: bool
 ) -> Signature | None:
     """Which signature is strong enough to speak of a copy."""
     target = view.targets[suspect.which][suspect.rows]
@@ -430,7 +265,7 @@ def _signature(
     return None
 
 
-def _rest(view: _View, suspect: _Suspect, left: np.ndarray, taken: set[int]) -> list[int]:
+def _rest(view: View, suspect: Suspect, left: np.ndarray, taken: set[int]) -> list[int]:
     """All other columns, without other copies of the suspect."""
     target, rows = view.targets[suspect.which], suspect.rows
     rest = []
@@ -462,47 +297,21 @@ def _looks_like_label(score: np.ndarray, target: np.ndarray, of_sides: bool = Fa
     by = side if of_sides else ones
     share = min(float(agree[by].mean()), float(agree[~by].mean()))
     total = float(score.var())
-    within = float(_residual(score, side.astype(np.int64), None).var())
+    within = float(independence.residual(score, side.astype(np.int64), None).var())
     return share >= LABEL_RECALL and 1 - within / total >= LABEL_PURITY
 
 
-def _could_show(score: np.ndarray, guess: np.ndarray, target: np.ndarray, rows: np.ndarray) -> bool:
-    """Whether a column unrelated to the others would be seen to be no copy.
-
-    Its correlation with them given the label would be ``-ab / sqrt((1 - a^2)(1 - b^2))`` (the
-    partial correlation for a correlation of 0), where a and b are the correlations of either
-    with the label.
-    """
-    a = one.correlation(score[rows], target[rows])
-    b = one.correlation(guess[rows], target[rows])
-    expected = a * b / math.sqrt(max((1 - a * a) * (1 - b * b), 1e-12))
-    return min(expected, 1.0) * math.sqrt(rows.sum()) > ENOUGH_SIGNAL
-
-
-def _told_by(view: _View, suspect: _Suspect, left: np.ndarray, rest: list[int]) -> bool:
+def _told_by(view: View, suspect: Suspect, left: np.ndarray, rest: list[int]) -> bool:
     """Whether a model of all other columns tells the suspect beyond what the label does."""
     spread = np.zeros(len(suspect.score))
     spread[suspect.rows] = left
     known = view.strata if view.is_classification else view.targets[0]
     guess = view.given_label(view.boosted(rest, spread, known), suspect.rows)
-    return one.correlation(guess, left) > _none(guess, left)
-
-
-def _none(left: np.ndarray, right: np.ndarray) -> float:
-    """Largest correlation of two residuals that still counts as none.
-
-    The error of a correlation of 0 is ``sqrt(sum l^2 r^2 / (sum l^2 sum r^2))``, which is
-    ``1 / sqrt(n)`` where the variances are alike everywhere (White 1980).
-    """
-    power = math.sqrt(float(left @ left) * float(right @ right))
-    if power <= 1e-12 * len(left):
-        return 1.0
-    error = math.sqrt(float((left * right) @ (left * right))) / power
-    return max(INDEPENDENT_SLACK, INDEPENDENT_ERRORS * max(error, 1 / math.sqrt(len(left))))
+    return one.correlation(guess, left) > independence.most_by_chance(guess, left)
 
 
 def _pairs(
-    view: _View, suspects: list[_Suspect], names: list[str], taken: set[int]
+    view: View, suspects: list[Suspect], names: list[str], taken: set[int]
 ) -> tuple[list[Telltale], list[str]]:
     least = STRONG_AREA if view.is_classification else STRONG_SHARE
     best, note = synergy.best_pairs(
@@ -527,7 +336,7 @@ def _pairs(
     return found, [note] if note else []
 
 
-def _adds(view: _View, suspects: list[_Suspect], pair: _Suspect) -> bool:
+def _adds(view: View, suspects: list[Suspect], pair: Suspect) -> bool:
     """Whether two columns together tell far more than the sum of what each tells."""
     target = view.targets[pair.which]
     sides = [one.out_of_fold_mean(view.bins[c], target, view.folds) for c in pair.columns]
