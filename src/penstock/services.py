@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock import settings, spec
+from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
     from penstock.adapters.expectations import GreatExpectations
@@ -33,14 +34,21 @@ class Services:
     Raises
     ------
     BadInput
-        With every mistake of the spec.
+        With every mistake of the spec; then with those of source and contract too.
     """
 
     def __init__(self, path: Path, overrides: dict[str, Any] | None = None):
         self.path = path
         self.folder = path.parent
-        self.spec = spec.read(path, overrides)
         self.settings = settings.read(self.folder)
+        try:
+            self.spec = spec.read(path, overrides)
+        except BadInput as error:
+            sound = spec.sound_part(path, overrides)
+            if sound is None:
+                raise
+            self.spec = sound
+            raise BadInput([*error.mistakes, *self._mistakes_in_files()]) from None
 
     @cached_property
     def store(self) -> LocalStore:
@@ -122,7 +130,10 @@ class Services:
         BadInput
             With the mistakes of all three.
         """
-        from penstock.errors import BadInput, Mistake
+        if mistakes := self._mistakes_in_files():
+            raise BadInput(mistakes)
+
+    def _mistakes_in_files(self) -> list[Mistake]:
         from penstock.stages.ingest import check_columns
 
         mistakes: list[Mistake] = []
@@ -135,5 +146,4 @@ class Services:
                 look()
             except BadInput as error:
                 mistakes += error.mistakes
-        if mistakes:
-            raise BadInput(mistakes)
+        return mistakes

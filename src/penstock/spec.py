@@ -272,15 +272,7 @@ def read(path: Path, overrides: dict[str, Any] | None = None) -> Pipeline:
     BadInput
         With every mistake, each with file and line.
     """
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(
-            Mistake("the file is YAML in UTF-8", " ".join(str(error).split()), str(path))
-        ) from error
-    if not isinstance(raw, dict):
-        raise BadInput(Mistake("the file is a YAML mapping", type(raw).__name__, str(path)))
+    root, raw = _parsed(path)
     lines = _lines(root)
     mistakes = _repeated_keys(root, path)
     for name, value in (overrides or {}).items():
@@ -293,6 +285,48 @@ def read(path: Path, overrides: dict[str, Any] | None = None) -> Pipeline:
     if mistakes:
         raise BadInput(mistakes)
     return pipeline
+
+
+def sound_part(path: Path, overrides: dict[str, Any] | None = None) -> Pipeline | None:
+    """What a spec with mistakes says rightly of its source, so that the source is looked at too.
+
+    Returns
+    -------
+    Pipeline or None
+        With data, split and contract alone, unknown keys left out; None where ``data`` or
+        ``contract`` is in doubt.
+    """
+    _, raw = _parsed(path)
+    for name, value in (overrides or {}).items():
+        _override(raw, name, value)
+    kept = {key: raw[key] for key in ("data", "split", "contract") if key in raw}
+    try:
+        Pipeline.model_validate({"name": "sound", **kept})
+    except ValidationError as error:
+        for found in error.errors():
+            section, *names = map(str, found["loc"])
+            if section not in kept and section == "split":
+                continue
+            if found["type"] == "extra_forbidden" and len(names) == 1:
+                kept[section] = {k: v for k, v in kept[section].items() if k != names[0]}
+            elif section == "split":
+                kept.pop("split", None)
+            else:
+                return None
+    return Pipeline.model_validate({"name": "sound", **kept})
+
+
+def _parsed(path: Path) -> tuple[yaml.Node | None, dict[Any, Any]]:
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(
+            Mistake("the file is YAML in UTF-8", " ".join(str(error).split()), str(path))
+        ) from error
+    if not isinstance(raw, dict):
+        raise BadInput(Mistake("the file is a YAML mapping", type(raw).__name__, str(path)))
+    return root, raw
 
 
 def schema() -> dict[str, Any]:

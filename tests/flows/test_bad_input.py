@@ -71,7 +71,7 @@ class Fault:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         pipeline = folder / "shop" / "pipeline.yaml"
-        pipeline.parent.mkdir()
+        pipeline.parent.mkdir(exist_ok=True)
         pipeline.write_text(
             f"name: shop\ndata:\n  source: ../{self.source}\n  target: {self.target}\n{self.rest}"
         )
@@ -89,10 +89,13 @@ BEFORE_THE_FLOW = {
         rest="  sensitive: [sity]\nsplit: {strategy: column, column: fold}\n",
         init=False,
     ),
-    "spec": Fault(
-        {"rows.csv": shop()},
+    "spec, source and contract": Fault(
+        {
+            "rows.csv": shop(),
+            "shop/contract.yaml": "- {type: expect_column_to_exits, kwargs: {column: age}}\n",
+        },
         [
-            "4 mistakes",
+            "6 mistakes",
             "modle",
             "did you mean model?",
             "pipeline.yaml:5",
@@ -101,7 +104,10 @@ BEFORE_THE_FLOW = {
             "split.test",
             "less than 1",
             "epochs",
+            "'brought'",
+            "expect_column_to_exits",
         ],
+        target="brought",
         rest="modle: {epochs: 2}\nsplit:\n  sead: 1\n  test: 1.5\nmodel: {epochs: many}\n",
         init=False,
     ),
