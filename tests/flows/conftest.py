@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -131,5 +130,7 @@ def shop(num_rows: int = 800, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"age": age, "income": income, "town": town, "bought": bought})
 
 
-def without_colours(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+@pytest.fixture
+def shop_table():
+    """Makes the table of a shop's customers."""
+    return shop

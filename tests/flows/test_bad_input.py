@@ -246,6 +246,14 @@ def test_an_unreadable_registry_is_no_bad_input(tmp_path):
         assert listing(tmp_path) == before
 
 
+def test_a_home_that_cannot_be_is_told_with_the_other_mistakes(tmp_path):
+    Fault({"rows.csv": shop(), "home": "a file"}, [], target="brought").write(tmp_path)
+    before = listing(tmp_path)
+    done = penstock(tmp_path, "train", "shop", PENSTOCK_HOME=str(tmp_path / "home" / "inside"))
+    holds(done, ["2 mistakes", "did you mean bought?", "PENSTOCK_HOME", "home is no folder"])
+    assert listing(tmp_path) == before
+
+
 def test_a_few_broken_images_are_counted_and_the_rest_is_read(tmp_path):
     random = np.random.default_rng(0)
     (tmp_path / "images").mkdir()

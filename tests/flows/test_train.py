@@ -1,6 +1,5 @@
 """The train flow through the command line, on a real Prefect server and a real MLflow database."""
 
-import importlib.util
 import shutil
 import signal
 import subprocess
@@ -12,11 +11,6 @@ import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-_spec = importlib.util.spec_from_file_location("flow_fixtures", Path(__file__).with_name("conftest.py"))
-fixtures = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(fixtures)
-shop = fixtures.shop
-
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 CACHED = ["ingest", "validate", "split", "fit", "evaluate"]
@@ -28,8 +22,8 @@ def client(project):
     return MlflowClient(f"sqlite:///{project.home / 'mlflow.db'}")
 
 
-def test_a_run_registers_and_the_same_run_again_costs_nothing(project):
-    folder = project.pipeline("shop", shop())
+def test_a_run_registers_and_the_same_run_again_costs_nothing(project, shop_table):
+    folder = project.pipeline("shop", shop_table())
 
     first = project.penstock("train", folder, "--json")
     assert first.status == 0, first.err
@@ -70,8 +64,8 @@ def test_a_run_registers_and_the_same_run_again_costs_nothing(project):
     assert changed.outcomes["metric_floor"] == "refuse"
 
 
-def test_what_is_gone_from_the_store_is_computed_again_with_a_note(project):
-    folder = project.pipeline("shop", shop())
+def test_what_is_gone_from_the_store_is_computed_again_with_a_note(project, shop_table):
+    folder = project.pipeline("shop", shop_table())
     first = project.penstock("train", folder, "--json")
     weights = [p for p in (project.home / "store").rglob("*.safetensors") if "scratch" not in str(p)]
     assert len(weights) == 1
@@ -85,8 +79,8 @@ def test_what_is_gone_from_the_store_is_computed_again_with_a_note(project):
     assert weights[0].is_file()
 
 
-def test_one_line_of_a_metric_changed_runs_exactly_its_dependants_again(project, tmp_path):
-    folder = project.pipeline("shop", shop())
+def test_one_line_of_a_metric_changed_runs_exactly_its_dependants_again(project, tmp_path, shop_table):
+    folder = project.pipeline("shop", shop_table())
     code = tmp_path / "code"
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(REPOSITORY / "src" / "penstock", code / "penstock", ignore=ignore)
@@ -107,8 +101,8 @@ def test_one_line_of_a_metric_changed_runs_exactly_its_dependants_again(project,
     assert second.json["metrics"]["accuracy"] == pytest.approx(flipped)
 
 
-def test_shuffled_labels_are_refused(project):
-    table = shop()
+def test_shuffled_labels_are_refused(project, shop_table):
+    table = shop_table()
     table["bought"] = np.random.default_rng(1).permutation(table["bought"])
     answer = project.penstock("train", project.pipeline("shop", table), "--json")
     assert answer.status == 3
@@ -119,8 +113,8 @@ def test_shuffled_labels_are_refused(project):
     assert client(project).get_run(answer.json["run_id"]).info.status == "FINISHED"
 
 
-def test_a_noisy_copy_of_the_label_is_refused_by_its_name_before_training(project):
-    table = shop(2000)
+def test_a_noisy_copy_of_the_label_is_refused_by_its_name_before_training(project, shop_table):
+    table = shop_table(2000)
     flip = np.random.default_rng(2).random(len(table)) < 0.2
     table["paid"] = np.where(flip ^ (table["bought"] == "yes"), "A", "B")
     answer = project.penstock("train", project.pipeline("shop", table), "--json")
@@ -131,9 +125,9 @@ def test_a_noisy_copy_of_the_label_is_refused_by_its_name_before_training(projec
     assert "fit" not in answer.json["seconds"]
 
 
-def test_a_killed_run_goes_on_to_the_weights_of_an_undisturbed_one(project, tmp_path):
+def test_a_killed_run_goes_on_to_the_weights_of_an_undisturbed_one(project, tmp_path, shop_table):
     more = "compute: {threads: 1}\n"
-    folder = project.pipeline("shop", shop(3000), more)
+    folder = project.pipeline("shop", shop_table(3000), more)
     epochs = ("--set", "model.epochs=40", "--set", "model.patience=40")
     undisturbed = project.penstock(
         "train", folder, "--json", *epochs, PENSTOCK_HOME=str(tmp_path / "other")

@@ -138,7 +138,7 @@ def pipeline_text(name: str, data: spec.Data, layout: Layout) -> str:
         f"contract: {CONTRACT_NAME}",
         "",
         "# gates:  # the limit of each check, for example",
-        "#   metric: {limit: 0.8, action: refuse}",
+        "#   metric_floor: {limit: 0.8, action: refuse}",
         "",
     ]
     return "\n".join(lines)
