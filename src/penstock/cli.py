@@ -44,6 +44,7 @@ def main() -> None:
         status = app(
             sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value"
         )
+        sys.stdout.flush()
     except CycloptsError as error:
         _tell(f"{error}\nSee: penstock --help")
         status = BAD_INPUT
@@ -56,7 +57,10 @@ def main() -> None:
     except KeyboardInterrupt:
         _tell("Interrupted. What was finished is kept; type the same command to go on.")
         status = 130
-    sys.stdout.flush()
+    except BrokenPipeError as error:  # a reader such as head has seen enough
+        _tell(f"{error}: standard output was closed before its end")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = CRASHED
     raise SystemExit(status or OK)
 
 
@@ -91,8 +95,8 @@ def init(
     from penstock.adapters.project import write_project
     from penstock.adapters.sources import open_source
     from penstock.adapters.store import LocalStore
-    from penstock.tables.proposal import propose
     from penstock.stages.ingest import check_columns, ingest
+    from penstock.tables.proposal import propose
 
     names = [name.strip() for name in sensitive.split(",") if name.strip()]
     data = spec.Data(source=source, target=target, sensitive=names)

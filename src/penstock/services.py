@@ -115,11 +115,16 @@ class Services:
         Raises
         ------
         BadInput
-            With the mistakes of spec, source and contract.
+            With the mistakes of spec, source and contract, or a home that cannot be written.
         RegistryUnreachable
             When MLflow gives no answer.
         """
-        self.check_files()
+        mistakes = self._mistakes_in_files()
+        if why := settings.obstacle(self.settings.home):
+            remedy = "set PENSTOCK_HOME to a folder of yours"
+            mistakes.append(Mistake("home can be written", why, "PENSTOCK_HOME", remedy))
+        if mistakes:
+            raise BadInput(mistakes)
         self.connection.probe()
 
     def check_files(self) -> None:

@@ -57,3 +57,16 @@ def read(pipeline_folder: Path) -> Settings:
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
         store=Path(os.environ.get("PENSTOCK_STORE") or home / "store").expanduser().resolve(),
     )
+
+
+def existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that is there."""
+    return next(place for place in (path, *path.parents) if os.path.lexists(place))
+
+
+def obstacle(path: Path) -> str:
+    """Why nothing can be written below a path that need not be there yet; empty when it can."""
+    place = existing(path)
+    if not place.is_dir():
+        return f"{place} is no folder"
+    return "" if os.access(place, os.W_OK | os.X_OK) else f"{place} cannot be written"

@@ -164,23 +164,15 @@ def _gpu(device: str) -> Finding:
     return Finding(True, "device", "; ".join(found))
 
 
-def _existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that is there."""
-    return next(place for place in (path, *path.parents) if os.path.lexists(place))
-
-
 def _writable(what: str, path: Path) -> Finding:
-    place = _existing(path)
-    ok = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
-    if ok:
-        return Finding(True, what, f"{path}{'' if place == path else ' (made by the first run)'}")
-    why = "cannot be written" if place.is_dir() else "is no folder"
-    name = "PENSTOCK_STORE" if what == "store" else "PENSTOCK_HOME"
-    return Finding(False, what, f"{place} {why}", f"set {name} to a folder of yours")
+    if why := settings.obstacle(path):
+        name = "PENSTOCK_STORE" if what == "store" else "PENSTOCK_HOME"
+        return Finding(False, what, why, f"set {name} to a folder of yours")
+    return Finding(True, what, f"{path}{'' if path.exists() else ' (made by the first run)'}")
 
 
 def _disk(path: Path) -> Finding:
-    place = _existing(path)
+    place = settings.existing(path)
     free = shutil.disk_usage(place).free / GIB
     ok = free >= LEAST_DISK_GIB
     remedy = "" if ok else "make room, or set PENSTOCK_HOME to a larger disk"
