@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
-from prefect import task
+from prefect import Flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import CancelledRun, TerminationSignal
 from prefect.states import Completed, Failed, State
@@ -170,6 +170,21 @@ def opened(pipeline: str, overrides: dict[str, Any] | None, refresh: bool) -> It
         _current.reset(token)
         if run.mlflow_run:
             services.tracking.finish(run.mlflow_run, status)  # type: ignore[arg-type]
+
+
+def decision_of(flow: Flow[..., Any], *parameters: Any) -> Decision:
+    """Run a flow in this process; refused is a decision too, not an error.
+
+    Raises
+    ------
+    Exception
+        What ended the flow before there was a decision.
+    """
+    state: Any = flow(*parameters, return_state=True)
+    found = state.result(raise_on_failure=False)
+    if isinstance(found, BaseException):
+        raise found
+    return cast(Decision, found)
 
 
 def stage(

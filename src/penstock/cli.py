@@ -224,7 +224,7 @@ def doctor(pipeline: str = "", /) -> int:
     pipeline
         Whose store and MLflow are tried; default: those of the working directory.
     """
-    from penstock.adapters.doctor import findings
+    from penstock.doctor import findings
 
     found = findings(pipeline)
     for line in found:
@@ -241,23 +241,17 @@ def _run_train(path: Path, overrides: dict[str, Any], refresh: bool, services: A
     atexit.register(_remove, unwanted)  # before Prefect's own, so it runs after its server ended
     _prepare_prefect(services)
     handler = _log_to_terminal()
-    from prefect.exceptions import MissingResult
-
+    from flows.running import decision_of
     from flows.train import train as flow
     from penstock.errors import BadInput
 
     try:
-        state = flow(str(path), overrides, refresh, return_state=True)
-        decision: Any = state.result(raise_on_failure=False)
-    except MissingResult as error:
-        raise RuntimeError(f"the flow run left no decision: {error}") from error
+        return decision_of(flow, str(path), overrides, refresh)
+    except BadInput:
+        unwanted += new
+        raise
     finally:
         handler.close()
-    if isinstance(decision, BaseException):
-        if isinstance(decision, BadInput):
-            unwanted += new
-        raise decision
-    return decision
 
 
 def _prepare_prefect(services: Any) -> None:

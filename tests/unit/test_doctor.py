@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from penstock.adapters.doctor import findings
+from penstock.doctor import findings
 from penstock.errors import BadInput
 
 
