@@ -42,13 +42,19 @@ PERFECT_AREA, PERFECT_SHARE = 0.99, 0.995
 """From here on a column tells the label as good as without error."""
 PERFECT_PAIR = 0.999
 """The same for two columns together: honest labels are often made of two columns."""
-ENOUGH_ROWS = 500
-"""Independence is not believed of fewer rows; the perfect signature is."""
+ENOUGH_ROWS, ENOUGH_FOR_PAIRS = 500, 1_000
+"""Independence of one column, or of one among many pairs, is not believed of fewer rows; the
+perfect signature is."""
 BETTER_ERRORS = 2.5
 """Standard errors by which a column must beat everything else."""
 LABEL_RECALL, LABEL_PURITY = 0.7, 0.85
 """A column looks like a label when it tells either side with this recall (or its sides tell the
 label with this precision), and its two sides explain this share of the variance of its score."""
+FEW_LEVELS = 12
+"""Most levels of a number that may be class codes."""
+RELATED = 4 / 3
+"""By how much the conditional correlation of honest columns must pass chance, to be believed
+where a column is accused for having none."""
 DUPLICATE = 0.95
 """Columns whose scores correlate so much, given the label, are one column twice."""
 
@@ -185,9 +191,11 @@ def _examine_all(
         if verdict.telltale:
             found.append((verdict.telltale, suspect))
             taken |= set(suspect.columns)
-    if num_independent > 2 and 2 * num_independent > len(material):
-        # every column is independent of the others given the label: that is the table's nature
-        found = [item for item in found if item[0].signature != "copy"]
+    copies = [s for t, s in found if t.signature == "copy"]
+    honest = [s for s in ranked if not taken & set(s.columns)]
+    common = num_independent > 2 and 2 * num_independent > len(material)
+    excused = [s for s in copies if not _accusable(view, s, honest, common)]
+    found = [item for item in found if not any(item[1] is s for s in excused)]
     return [item[0] for item in found], {c for item in found for c in item[1].columns}
 
 
@@ -215,7 +223,8 @@ def _examine(view: View, suspect: Suspect, names: list[str], taken: set[int]) ->
         given_label=one.correlation(left, view.given_label(guess, rows)),
         given_column=one.correlation(open_label, view.given_column(guess, suspect)),
     )
-    enough = rows.sum() >= ENOUGH_ROWS
+    is_pair = len(suspect.columns) == 2
+    enough = rows.sum() >= (ENOUGH_FOR_PAIRS if is_pair else ENOUGH_ROWS)
     copy = (
         enough
         and may_copy
@@ -282,6 +291,52 @@ def _rest(view: View, suspect: Suspect, left: np.ndarray, taken: set[int]) -> li
         if not twin:
             rest.append(column)
     return rest
+
+
+def _accusable(view: View, suspect: Suspect, honest: list[Suspect], common: bool) -> bool:
+    """Whether independence given the label speaks against a column of this table.
+
+    Where all columns were made by the label (symptoms by a disease), all are independent given
+    the label, and none is a copy. Two columns that tell only together are not made so. Any other
+    column is accused when the honest ones are seen to depend on one another given the label.
+    Where that cannot be seen, only a column of few levels that agree with the classes is, unless
+    independence is ``common`` among the columns that were examined.
+    """
+    if len(suspect.columns) == 2:
+        return not common
+    related = _related(view, suspect, honest)
+    if related is not None:
+        return related
+    column = suspect.columns[0]
+    values = view.features[:, column]
+    few = view.categorical[column] or len(np.unique(values[~np.isnan(values)])) <= FEW_LEVELS
+    score, target = suspect.score[suspect.rows], view.targets[suspect.which][suspect.rows]
+    return view.is_classification and few and not common and _looks_like_label(score, target)
+
+
+def _related(view: View, suspect: Suspect, honest: list[Suspect]) -> bool | None:
+    """Whether the other columns depend on one another given the label; None: cannot be seen."""
+    target, rows = view.targets[suspect.which], np.ones(len(suspect.rows), bool)
+    columns = [s.columns[0] for s in honest]
+    scores = [
+        one.out_of_fold_mean(view.bins[c], target, view.folds) for c in columns[:MAX_CANDIDATES]
+    ]
+    for column, score in zip(columns, scores, strict=False):
+        left = view.given_label(score, rows)
+        others = [c for c in columns[:MAX_CANDIDATES] if c != column]
+        if any(independence.shows(left, view.strata, view.coarse[c]) for c in others):
+            return True
+    could_be_seen = False
+    for column, score in zip(columns, scores[: MAX_CANDIDATES // 2], strict=False):
+        others = [c for c in columns if c != column]
+        if not others:
+            continue
+        guess = view.boosted(others, target)
+        left, right = view.given_label(score, rows), view.given_label(guess, rows)
+        if abs(one.correlation(left, right)) > RELATED * independence.most_by_chance(left, right):
+            return True
+        could_be_seen |= independence.could_show(score, guess, target, rows)
+    return False if could_be_seen else None
 
 
 def _looks_like_label(score: np.ndarray, target: np.ndarray, of_sides: bool = False) -> bool:

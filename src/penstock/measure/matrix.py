@@ -145,6 +145,22 @@ def as_seconds(column: pa.ChunkedArray) -> np.ndarray:
     return ticks / {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit]
 
 
+def codes_of(column: pa.ChunkedArray) -> np.ndarray:
+    """Number of each value in order of first appearance, ``int64[n]``; -1 is null.
+
+    Examples
+    --------
+    >>> codes_of(pa.chunked_array([["b", "a", None, "b"]])).tolist()
+    [0, 1, -1, 0]
+    """
+    if pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type):
+        column = as_text(column)
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    return encoded.indices.fill_null(-1).cast(pa.int64()).to_numpy()
+
+
 def _casts_to_text(kind: pa.DataType) -> bool:
     return (
         pa.types.is_primitive(kind)
