@@ -12,6 +12,7 @@ os.environ["DO_NOT_TRACK"] = "1"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for one another crawl on a busy machine
 for name in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "PENSTOCK_HOME", "PENSTOCK_STORE"):
     os.environ.pop(name, None)
 
