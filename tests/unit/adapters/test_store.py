@@ -1,0 +1,114 @@
+import hashlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from penstock.adapters.store import ROW_GROUP_ROWS, LocalStore
+from penstock.errors import StoreError
+from penstock.records import Blob
+
+NAMES = {"a b": [1], "a.b": [2], "a": [3], "{x}": [4], "é'\"": [5]}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return LocalStore(tmp_path / "store")
+
+
+def files(store):
+    return sorted(path for path in store.root.rglob("*") if path.is_file())
+
+
+def test_the_key_is_the_hash_of_the_content_and_equal_files_are_one(store, tmp_path):
+    blob = store.keep_bytes(b"water", ".json")
+    assert blob.sha256 == hashlib.sha256(b"water").hexdigest()
+    assert blob.num_bytes == 5
+    (tmp_path / "other.json").write_bytes(b"water")
+    assert store.keep_file(tmp_path / "other.json") == blob
+    assert not (tmp_path / "other.json").exists()
+    assert files(store) == [store.path(blob)]
+    assert store.path(blob).read_bytes() == b"water"
+
+
+def test_nothing_is_made_before_something_is_kept(store):
+    assert not store.has(Blob(key="aa/x", sha256="a" * 64, num_bytes=1))
+    assert not store.root.exists()
+
+
+def test_equal_rows_give_equal_files_however_they_come(store):
+    table = pa.table(
+        {"n": pa.array(range(ROW_GROUP_ROWS * 2 + 5)), "s": ["x"] * (ROW_GROUP_ROWS * 2 + 5)}
+    )
+    whole = store.keep_table(table)
+    with store.writer(table.schema) as writer:
+        for start in range(0, table.num_rows, 40_000):
+            writer.write(table.slice(start, 40_000))
+    assert writer.rows == whole
+    assert whole.num_rows == table.num_rows
+    assert store.table(whole).equals(table)
+
+
+def test_an_exception_while_writing_leaves_nothing_behind(store):
+    schema = pa.schema({"n": pa.int64()})
+
+    def rows():
+        yield pa.table({"n": [1]})
+        raise RuntimeError
+
+    def write():
+        with store.writer(schema) as writer:
+            for table in rows():
+                writer.write(table)
+
+    with pytest.raises(RuntimeError):
+        write()
+    with pytest.raises(pa.ArrowInvalid), store.writer(schema) as writer:
+        writer.write(pa.table({"n": ["no number"]}))
+    assert files(store) == []
+
+
+def test_columns_of_any_name_are_read_in_the_order_asked(store):
+    rows = store.keep_table(pa.table(NAMES))
+    for names in (["a"], ["a.b"], ["a.b", "a"], list(NAMES)[::-1]):
+        found = store.table(rows, names)
+        assert found.to_pydict() == {name: NAMES[name] for name in names}
+        (batch,) = store.batches(rows, names)
+        assert set(batch.schema.names) == set(names)
+
+
+def test_batches_are_the_table(store):
+    table = pa.table({"n": range(1000)})
+    batches = list(store.batches(store.keep_table(table), batch_size=300))
+    assert max(batch.num_rows for batch in batches) <= 300
+    assert pa.Table.from_batches(batches).equals(table)
+
+
+def test_no_rows_keep_their_columns(store):
+    rows = store.keep_table(pa.table({"n": pa.array([], pa.int64())}))
+    assert rows.num_rows == 0
+    assert store.table(rows).schema.names == ["n"]
+
+
+def test_a_file_that_is_gone_or_cut_short_is_missing(store):
+    blob = store.keep_bytes(b"0123456789", ".bin")
+    store.path(blob).write_bytes(b"01234")
+    assert not store.has(blob)
+    with pytest.raises(StoreError, match="--refresh"):
+        store.path(blob)
+    store._locate(blob).unlink()
+    with pytest.raises(StoreError, match="--refresh"):
+        store.path(blob)
+
+
+@pytest.mark.parametrize("key", ["../../etc/passwd", "/etc/passwd", "../../../x"])
+def test_no_key_leaves_the_store(store, key):
+    with pytest.raises(StoreError, match="inside"):
+        store.path(Blob(key=key, sha256="a" * 64, num_bytes=1))
+    with pytest.raises(StoreError, match="inside"):
+        store.scratch(key)
+
+
+def test_parquet_is_readable_by_others(store):
+    rows = store.keep_table(pa.table({"n": [1, None]}))
+    assert pq.read_table(store.path(rows.blob)).to_pydict() == {"n": [1, None]}
