@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from penstock.measure import alone as one
 from penstock.measure import boosting, independence, synergy
-from penstock.measure.suspects import Suspect, View
+from penstock.measure.suspects import Suspect, View, along
 
 # Decision constants: house choices, measured by benchmarks/leakage.py.
 MAX_ROWS = 10_000
@@ -40,9 +40,14 @@ STRONG_AREA, STRONG_SHARE = 0.9, 0.7
 """From here on a column that does not look like a label may be a copy."""
 PERFECT_AREA, PERFECT_SHARE = 0.99, 0.995
 """From here on a column tells the label as good as without error."""
+EXACT_SHARE = 0.9999
+"""From here on a number is a value's copy in another unit, whatever the others know."""
+NOTHING_LEFT = 0.97
+"""From here on of the ROC AUC of everything else, independence of a pair shows nothing: no row is
+left on which the pair and the others could differ."""
 PERFECT_PAIR = 0.999
 """The same for two columns together: honest labels are often made of two columns."""
-ENOUGH_ROWS, ENOUGH_FOR_PAIRS = 500, 1_000
+ENOUGH_ROWS, ENOUGH_FOR_PAIRS = 500, 600
 """Independence of one column, or of one among many pairs, is not believed of fewer rows; the
 perfect signature is."""
 BETTER_ERRORS = 2.5
@@ -155,6 +160,12 @@ def telltales(
         drawn = np.sort(np.random.default_rng(seed).permutation(len(label))[:MAX_ROWS])
         features, label = features[drawn], label[drawn]
         notes.append(f"Leaks of the label were looked for in {MAX_ROWS} rows drawn at random.")
+    if len(label) < ENOUGH_FOR_PAIRS:
+        what = "a noisy copy" if len(label) < ENOUGH_ROWS else "a noisy copy in two columns"
+        notes.append(
+            f"Only {len(label)} rows were searched for leaks: too few to tell {what} of the label"
+            f" from honest columns; one that tells it without error is still named."
+        )
     # one thread: on so few rows many threads wait for one another longer than they work
     with threadpool_limits(limits=1):
         return _search(View(features, categorical, label, is_classification, seed), names, notes)
@@ -257,8 +268,10 @@ def _signature(
     better = found.alone - found.rest > BETTER_ERRORS * errors
     is_pair = len(suspect.columns) == 2
     sufficient = sufficient and not is_pair
+    copy = copy and (better or not is_pair or found.rest < NOTHING_LEFT)
     if not view.is_classification:
-        if found.alone >= PERFECT_SHARE and better and (copy or sufficient):
+        exact = found.alone >= EXACT_SHARE and not is_pair
+        if found.alone >= PERFECT_SHARE and better and (exact or copy or sufficient):
             return "perfect"
         if found.alone >= STRONG_SHARE and (copy or (sufficient and better)):
             return "copy" if copy else "sufficient"
@@ -378,9 +391,12 @@ def _pairs(
         codes = view.categorical[list(pair)]
         table = synergy.joint(view.features[:, pair], codes)
         codes = np.append(codes, np.zeros(table.shape[1] - 2, bool))
-        scores = [
-            boosting.out_of_fold(table, codes, t, view.folds, view.seed) for t in view.targets
-        ]
+        scores = []
+        for target in view.targets:
+            guess = boosting.out_of_fold(table, codes, target, view.folds, view.seed)
+            # the bins of a boosting round away where exactly a difference parts the classes
+            straight = [along(extra, target) for extra in table.T[2:]]
+            scores.append(max([guess, *straight], key=lambda s: view.skill(s, target)))
         suspect = view.suspect_of(pair, scores, one.binned(scores[0], False))
         if suspect.which:
             suspect.bins = one.binned(suspect.score, False)

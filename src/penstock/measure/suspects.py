@@ -66,10 +66,9 @@ class View:
         if not self.is_classification and not self.categorical[column]:
             # bins would round away what a close copy leaves of itself
             values = self.features[:, column]
-            smooth = _smooth(values)
-            smooth = smooth * np.sign(one.correlation(smooth, self.targets[0]))
-            if self.skill(smooth, self.targets[0]) > self.skill(scores[0], self.targets[0]):
-                scores = [smooth]
+            straight = along(values, self.targets[0])
+            if self.skill(straight, self.targets[0]) > self.skill(scores[0], self.targets[0]):
+                scores = [straight]
         return self.suspect_of(columns, scores, self.bins[column])
 
     def suspect_of(
@@ -123,11 +122,17 @@ class View:
         slope = None
         if len(suspect.columns) == 1 and not self.categorical[suspect.columns[0]]:
             column = self.features[rows, suspect.columns[0]]
-            slope = _smooth(column)
+            slope = smooth(column)
         return residual(values[rows], suspect.bins[rows], slope)
 
 
-def _smooth(column: np.ndarray) -> np.ndarray:
+def along(column: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Normal scores of a number, turned so that they rise with the target."""
+    scores = smooth(column)
+    return np.asarray(scores * np.sign(one.correlation(scores, target)))
+
+
+def smooth(column: np.ndarray) -> np.ndarray:
     """Normal scores of a number; missing is the median."""
     known = ~np.isnan(column)
     return one.normal_scores(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from penstock.measure import alone, boosting, leakage, synergy
+from penstock.measure import alone, leakage, synergy
 
 N = 1_500
 
@@ -151,7 +151,26 @@ def test_a_level_for_each_row_tells_nothing_out_of_fold():
     assert abs(alone.area(scores, label) - 0.5) < 1e-9
 
 
-def test_boosting_without_a_known_value_predicts_the_mean_of_the_other_folds():
-    folds = np.array([0, 0, 1, 1])
-    found = boosting.out_of_fold(np.full((4, 1), np.nan), [False], np.arange(4.0), folds, 0)
-    assert found.tolist() == [2.5, 2.5, 0.5, 0.5]
+@pytest.mark.parametrize("seed", range(4))
+def test_numbers_made_by_the_label_are_not_accused_however_few_they_are(seed):
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, 700)
+    shifts = rng.uniform(0.5, 2.5, 2 + seed % 3)
+    features = rng.normal(size=(700, len(shifts))) + label[:, None] * shifts
+    assert named(features, label) == []
+
+
+@pytest.mark.parametrize("n", [120, 300])
+def test_an_exact_copy_is_named_in_few_rows_and_what_is_not_looked_for_is_told(n):
+    _, features, label, hidden = honest(n=n)
+    found = search(np.column_stack([features, 3 * label]), label)
+    assert [t.name for t in found.telltales] == ["z"]
+    assert any(f"Only {n} rows" in note and "noisy copy" in note for note in found.notes)
+    copied = np.column_stack([features, -12 * hidden])
+    assert named(copied, hidden, is_classification=False) == ["z"]
+
+
+def test_a_difference_of_large_numbers_is_named_in_few_rows():
+    rng, features, label, _ = honest(n=700)
+    key = rng.normal(0, 50, 700)
+    assert named(np.column_stack([features, key, key + label]), label) == ["z + w"]
