@@ -80,7 +80,7 @@ class Network(nn.Module):
         hidden = (encoded[:, None] * self.scale).flatten(0, 1)
         for layer in self.layers:
             hidden = self.dropout(torch.relu(layer(hidden)))
-        return hidden.view(encoded.shape[0], self.shape.members, -1)
+        return hidden.view(encoded.shape[0], self.shape.members, hidden.shape[-1])
 
     def forward(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor:
         """Outputs of every member, ``float32[batch, members, num_outputs]``."""

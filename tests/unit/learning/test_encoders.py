@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from penstock.learning.encoders import (
+    Beside,
+    LevelEmbedding,
+    PiecewiseLinear,
+    ResidualImage,
+    shifted,
+)
+from penstock.learning.network import Network, Shape
+
+
+def test_piecewise_linear_by_hand():
+    encoder = PiecewiseLinear([0.0, 1.0, 3.0], knots=[0.0, 3.0], scores=[-1.0, 1.0])
+    value = torch.tensor([-5.0, 0.5, 2.0, 99.0, float("nan")])
+    assert encoder({"value": value}).tolist() == [
+        pytest.approx(row)
+        for row in (
+            [0, 0, -1, 0],
+            [0.5, 0, -1 + 2 * 0.5 / 3, 0],
+            [1, 0.5, -1 + 2 * 2 / 3, 0],
+            [1, 1, 1, 0],
+            [0, 0, 0, 1],
+        )
+    ]
+
+
+def test_normal_scores_of_normal_values_are_the_values():
+    knots = stats.norm.ppf(np.linspace(0.01, 0.99, 65))
+    encoder = PiecewiseLinear([-1.0, 1.0], knots.tolist(), knots.tolist())
+    value = torch.linspace(-2, 2, 9)
+    torch.testing.assert_close(encoder.normal_score(value), value, atol=1e-5, rtol=0)
+
+
+def test_views_stand_side_by_side():
+    both = Beside(PiecewiseLinear([0.0, 1.0], [0.0, 1.0], [0.0, 1.0]), LevelEmbedding(4)).eval()
+    arrays = {"value": torch.tensor([0.5]), "level": torch.tensor([3])}
+    found = both(arrays)
+    assert found.shape == (1, both.width)
+    assert torch.equal(found[:, 3:], both.views[1](arrays))
+
+
+def test_a_shift_moves_pixels_and_repeats_the_border():
+    torch.manual_seed(0)
+    pixels = torch.arange(5.0)[None, None, None].expand(200, 1, 5, 5)
+    moved = shifted(pixels, 1)
+    assert moved.shape == pixels.shape
+    lines = {tuple(row) for row in moved[:, 0, 0].tolist()}
+    assert lines == {(0, 0, 1, 2, 3), (0, 1, 2, 3, 4), (1, 2, 3, 4, 4)}
+
+
+@pytest.mark.parametrize("side", [8, 9, 28, 64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_image_of_any_size_becomes_a_vector(side, channels):
+    encoder = ResidualImage(channels, side, [0.5] * channels, [0.2] * channels, width=16)
+    pixels = torch.zeros(1, channels, side, side, dtype=torch.uint8)
+    for learning in (True, False):  # a batch of a single image learns too
+        assert encoder.train(learning)({"pixels": pixels}).shape == (1, 16)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("batch", [0, 1, 5])
+def test_the_network_gives_every_member_its_outputs(members, batch):
+    torch.manual_seed(0)
+    shape = Shape(width=8, depth=2, dropout=0.0, members=members)
+    network = Network({"a.b": LevelEmbedding(3), "": LevelEmbedding(2)}, 4, shape).eval()
+    levels = torch.zeros(batch, dtype=torch.int64)
+    inputs = {"a.b": {"level": levels}, "": {"level": levels}}
+    assert network(inputs).shape == (batch, members, 4)
+    assert network.embed(inputs).shape == (batch, members, 8)
+
+
+def test_members_differ():
+    torch.manual_seed(0)
+    shape = Shape(width=8, depth=1, dropout=0.0, members=4)
+    network = Network({"a": LevelEmbedding(50)}, 1, shape).eval()
+    (outputs,) = network({"a": {"level": torch.tensor([7])}})[:, :, 0].tolist()
+    assert len(set(outputs)) == 4
