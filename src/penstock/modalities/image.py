@@ -128,7 +128,7 @@ def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generi
     """``pixels``: ``uint8[n, channels, side, side]``; the mean grey where unreadable."""
     shape = (len(column), state.channels, state.side, state.side)
     pixels = np.empty(shape, dtype=np.uint8)
-    blank = (np.asarray(state.mean) * 255).astype(np.uint8)[:, None, None]
+    blank = np.rint(np.asarray(state.mean) * 255).astype(np.uint8)[:, None, None]
     for row, value in enumerate(column):  # each is decoded by Pillow in C
         image = decode(value.as_py())
         pixels[row] = blank if image is None else _pixels(image, state.side, state.channels)

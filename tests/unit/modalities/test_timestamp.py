@@ -1,0 +1,37 @@
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+
+from penstock.modalities import timestamp
+from penstock.spec import ModelSpec
+
+
+def learn(values, kind=None):
+    column = pa.chunked_array([pa.array(values, kind or pa.timestamp("us"))])
+    return timestamp.learn(column, np.arange(len(values)) % 2, ModelSpec()), column
+
+
+def test_calendar_parts_that_vary_are_counted_from_1_and_missing_is_0():
+    days = [dt.datetime(2024, 1, 29) + dt.timedelta(days=n) for n in range(7)]  # from a Monday
+    state, column = learn([*days, None])
+    assert set(state.parts) == {"weekday", "day", "month"}
+    found = timestamp.encode(column, state)
+    assert found["weekday"].tolist() == [1, 2, 3, 4, 5, 6, 7, 0]
+    assert found["month"].tolist() == [1, 1, 1, 2, 2, 2, 2, 0]
+    assert found["day"].tolist() == [29, 30, 31, 1, 2, 3, 4, 0]
+
+
+def test_the_same_moment_is_encoded_alike_in_any_zone_and_unit():
+    moments = [dt.datetime(2024, 1, 1, n) for n in range(20)]
+    state, column = learn(moments)
+    wanted = timestamp.encode(column, state)
+    for kind in (pa.timestamp("ns"), pa.timestamp("s"), pa.timestamp("us", "UTC")):
+        found = timestamp.encode(pa.chunked_array([pa.array(moments, kind)]), state)
+        for name in wanted:
+            np.testing.assert_allclose(found[name], wanted[name], atol=1e-5)
+
+
+def test_time_is_elapsed_days():
+    state, _ = learn([dt.datetime(1970, 1, 1), dt.datetime(1970, 1, 3)])
+    assert state.elapsed.center == 1
