@@ -32,7 +32,16 @@ def of_classes(scores: Floats, target: Codes, classes: list[str]) -> dict[str, F
         Class codes.
     classes : list of str
         Names, in code order.
+
+    Returns
+    -------
+    dict of str to Figure
+        Of the rows whose scores are numbers; empty where there are none.
     """
+    known = np.isfinite(scores).all(axis=1)
+    scores, target = scores[known], target[known]
+    if not len(target):
+        return {}
     if len(classes) == 2:
         chosen = {classes[1]: (scores[:, 1], target == 1)}
         reliable = reliability(scores[:, 1], target == 1, f"probability of {classes[1]}")
@@ -50,7 +59,14 @@ def of_classes(scores: Floats, target: Codes, classes: list[str]) -> dict[str, F
 
 
 def of_values(scores: Floats, target: Floats, name: str) -> dict[str, Figure]:
-    """Predicted against actual values, and the residuals' distribution."""
+    """Predicted against actual values, and the residuals' distribution.
+
+    Of the rows whose scores are numbers; empty where there are none.
+    """
+    known = np.isfinite(scores)
+    scores, target = scores[known], target[known]
+    if not len(target):
+        return {}
     step = max(1, len(target) // MAX_POINTS)
     actual, predicted = target[::step].astype(float), scores[::step].astype(float)
     ends = [float(actual.min()), float(actual.max())]

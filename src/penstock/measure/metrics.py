@@ -62,6 +62,8 @@ def _over_classes(
     measure: Callable[[NDArray[np.bool_], Array], float], target: Array, scores: Array
 ) -> float:
     """The second of two classes; of more, the mean over those for which it is defined."""
+    if np.isnan(scores).any():  # these have no order
+        return float("nan")
     codes = [1] if scores.shape[1] == 2 else range(scores.shape[1])
     each = np.array([measure(target == code, scores[:, code]) for code in codes])
     known = each[~np.isnan(each)]

@@ -73,3 +73,12 @@ def test_equal_residuals_fill_one_bin(value):
 def test_at_most_some_hundred_dots():
     figures = curves.of_values(np.zeros(100_000), np.arange(100_000.0), "y")
     assert len(figures["predicted"].series[0].x) <= 2 * curves.MAX_POINTS
+
+
+def test_scores_that_are_no_numbers_are_not_drawn():
+    nothing = np.full(4, np.nan)
+    target = np.array([0, 1, 0, 1])
+    assert curves.of_classes(scores_of(nothing), target, ["a", "b"]) == {}
+    assert curves.of_values(nothing, target * 1.0, "y") == {}
+    figures = curves.of_values(np.array([1.0, np.nan, 2.0, np.inf]), target * 1.0, "y")
+    assert sum(figures["residuals"].series[0].y) == 2

@@ -109,3 +109,8 @@ def test_is_better_knows_the_direction():
     assert not metrics.is_better("rmse", 0.8, than=0.8)
     with pytest.raises(KeyError):
         metrics.of("no_such_metric")
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision", "log_loss", "brier_score"])
+def test_scores_that_are_no_numbers_have_no_metric(name):
+    assert np.isnan(measure(name, [0, 1, 1], [[np.nan, np.nan], [0.5, 0.5], [0.5, 0.5]]))
