@@ -281,10 +281,12 @@ CLEAN: dict[str, Generator] = {
     "digits": lambda r, n: bundled(r, "digits"),
     "diabetes": lambda r, n: bundled(r, "diabetes"),
 }
+BUNDLED = ["iris", "wine", "breast cancer", "digits", "diabetes"]
 HOSTS = ["logistic, correlated", "random forest", "clusters, many informative", "mixed",
          "mixed, four classes", "mixed, rare class", "sex-like", "friedman",
          "linear, correlated"]  # fmt: skip
 """Clean tables in which leaks are planted."""
+VALUE_HOSTS = ["friedman", "linear, correlated"]
 
 # ----------------------------------------------------------------------------------- leaks
 

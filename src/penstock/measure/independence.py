@@ -14,6 +14,8 @@ from penstock.measure import alone as one
 # House choices, measured by benchmarks/leakage.py.
 ENOUGH_SIGNAL = 5.5
 """Standard errors by which an unrelated column would be seen to be no copy."""
+LEAST_SIGNAL = 3.5
+"""Standard errors by which the other columns must tell the label at all."""
 INDEPENDENT_ERRORS, INDEPENDENT_SLACK = 3.0, 0.03
 """Largest conditional correlation that still counts as none: in standard errors, or at all."""
 SCREEN_ERRORS, SCREEN_SHARE = 8.0, 0.003
@@ -63,6 +65,8 @@ def could_show(score: np.ndarray, guess: np.ndarray, target: np.ndarray, rows: n
     """
     a = one.correlation(score[rows], target[rows])
     b = one.correlation(guess[rows], target[rows])
+    if b * math.sqrt(rows.sum()) <= LEAST_SIGNAL:
+        return False  # what is no more than chance would be blown up by the root below
     expected = a * b / math.sqrt(max((1 - a * a) * (1 - b * b), 1e-12))
     return min(expected, 1.0) * math.sqrt(rows.sum()) > ENOUGH_SIGNAL
 

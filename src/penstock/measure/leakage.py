@@ -26,8 +26,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from penstock.measure import alone as one
-from penstock.measure import boosting, independence, synergy
-from penstock.measure.suspects import Suspect, View, along
+from penstock.measure import independence, nature, synergy
+from penstock.measure.suspects import Suspect, View
 
 # Decision constants: house choices, measured by benchmarks/leakage.py.
 MAX_ROWS = 10_000
@@ -52,14 +52,6 @@ ENOUGH_ROWS, ENOUGH_FOR_PAIRS = 500, 600
 perfect signature is."""
 BETTER_ERRORS = 2.5
 """Standard errors by which a column must beat everything else."""
-LABEL_RECALL, LABEL_PURITY = 0.7, 0.85
-"""A column looks like a label when it tells either side with this recall (or its sides tell the
-label with this precision), and its two sides explain this share of the variance of its score."""
-FEW_LEVELS = 12
-"""Most levels of a number that may be class codes."""
-RELATED = 4 / 3
-"""By how much the conditional correlation of honest columns must pass chance, to be believed
-where a column is accused for having none."""
 DUPLICATE = 0.95
 """Columns whose scores correlate so much, given the label, are one column twice."""
 
@@ -205,7 +197,7 @@ def _examine_all(
     copies = [s for t, s in found if t.signature == "copy"]
     honest = [s for s in ranked if not taken & set(s.columns)]
     common = num_independent > 2 and 2 * num_independent > len(material)
-    excused = [s for s in copies if not _accusable(view, s, honest, common)]
+    excused = [s for s in copies if not nature.accusable(view, s, honest, common)]
     found = [item for item in found if not any(item[1] is s for s in excused)]
     return [item[0] for item in found], {c for item in found for c in item[1].columns}
 
@@ -280,9 +272,9 @@ def _signature(
     if found.alone >= perfect and better and suspect.least_skill >= 0.97 * suspect.skill:
         return "perfect"
     score = suspect.score[suspect.rows]
-    if copy and (_looks_like_label(score, target) or (found.alone >= STRONG_AREA and better)):
+    if copy and (nature.looks_like_label(score, target) or (found.alone >= STRONG_AREA and better)):
         return "copy"
-    if sufficient and better and _looks_like_label(score, target, of_sides=True):
+    if sufficient and better and nature.looks_like_label(score, target, of_sides=True):
         return "sufficient"
     return None
 
@@ -306,69 +298,6 @@ def _rest(view: View, suspect: Suspect, left: np.ndarray, taken: set[int]) -> li
     return rest
 
 
-def _accusable(view: View, suspect: Suspect, honest: list[Suspect], common: bool) -> bool:
-    """Whether independence given the label speaks against a column of this table.
-
-    Where all columns were made by the label (symptoms by a disease), all are independent given
-    the label, and none is a copy. Two columns that tell only together are not made so. Any other
-    column is accused when the honest ones are seen to depend on one another given the label.
-    Where that cannot be seen, only a column of few levels that agree with the classes is, unless
-    independence is ``common`` among the columns that were examined.
-    """
-    if len(suspect.columns) == 2:
-        return not common
-    related = _related(view, suspect, honest)
-    if related is not None:
-        return related
-    column = suspect.columns[0]
-    values = view.features[:, column]
-    few = view.categorical[column] or len(np.unique(values[~np.isnan(values)])) <= FEW_LEVELS
-    score, target = suspect.score[suspect.rows], view.targets[suspect.which][suspect.rows]
-    return view.is_classification and few and not common and _looks_like_label(score, target)
-
-
-def _related(view: View, suspect: Suspect, honest: list[Suspect]) -> bool | None:
-    """Whether the other columns depend on one another given the label; None: cannot be seen."""
-    target, rows = view.targets[suspect.which], np.ones(len(suspect.rows), bool)
-    columns = [s.columns[0] for s in honest]
-    scores = [
-        one.out_of_fold_mean(view.bins[c], target, view.folds) for c in columns[:MAX_CANDIDATES]
-    ]
-    for column, score in zip(columns, scores, strict=False):
-        left = view.given_label(score, rows)
-        others = [c for c in columns[:MAX_CANDIDATES] if c != column]
-        if any(independence.shows(left, view.strata, view.coarse[c]) for c in others):
-            return True
-    could_be_seen = False
-    for column, score in zip(columns, scores[: MAX_CANDIDATES // 2], strict=False):
-        others = [c for c in columns if c != column]
-        if not others:
-            continue
-        guess = view.boosted(others, target)
-        left, right = view.given_label(score, rows), view.given_label(guess, rows)
-        if abs(one.correlation(left, right)) > RELATED * independence.most_by_chance(left, right):
-            return True
-        could_be_seen |= independence.could_show(score, guess, target, rows)
-    return False if could_be_seen else None
-
-
-def _looks_like_label(score: np.ndarray, target: np.ndarray, of_sides: bool = False) -> bool:
-    """Whether a score has two sides only, each of which tells its side of the label.
-
-    Noise in the column leaves the recall of either class; noise in the label (``of_sides``)
-    leaves the share of either side that has its label.
-    """
-    side, ones = score > target.mean(), target.astype(bool)
-    if not side.any() or side.all():
-        return False
-    agree = side == ones
-    by = side if of_sides else ones
-    share = min(float(agree[by].mean()), float(agree[~by].mean()))
-    total = float(score.var())
-    within = float(independence.residual(score, side.astype(np.int64), None).var())
-    return share >= LABEL_RECALL and 1 - within / total >= LABEL_PURITY
-
-
 def _told_by(view: View, suspect: Suspect, left: np.ndarray, rest: list[int]) -> bool:
     """Whether a model of all other columns tells the suspect beyond what the label does."""
     spread = np.zeros(len(suspect.score))
@@ -382,38 +311,7 @@ def _pairs(
     view: View, suspects: list[Suspect], names: list[str], taken: set[int]
 ) -> tuple[list[Telltale], list[str]]:
     least = STRONG_AREA if view.is_classification else STRONG_SHARE
-    best, note = synergy.best_pairs(
-        view.features, view.categorical, view.coarse, view.targets, taken,
-        skip={s.columns[0] for s in suspects if s.skill >= least}, most=MAX_CANDIDATES // 2,
-    )  # fmt: skip
-    ranked = []
-    for pair in best:
-        codes = view.categorical[list(pair)]
-        table = synergy.joint(view.features[:, pair], codes)
-        codes = np.append(codes, np.zeros(table.shape[1] - 2, bool))
-        scores = []
-        for target in view.targets:
-            guess = boosting.out_of_fold(table, codes, target, view.folds, view.seed)
-            # the bins of a boosting round away where exactly a difference parts the classes
-            straight = [along(extra, target) for extra in table.T[2:]]
-            scores.append(max([guess, *straight], key=lambda s: view.skill(s, target)))
-        suspect = view.suspect_of(pair, scores, one.binned(scores[0], False))
-        if suspect.which:
-            suspect.bins = one.binned(suspect.score, False)
-        if _adds(view, suspects, suspect):
-            ranked.append(suspect)
-    ranked.sort(key=lambda s: -s.skill)
+    strong = {s.columns[0] for s in suspects if s.skill >= least}
+    ranked, note = synergy.pair_suspects(view, taken, strong, MAX_CANDIDATES // 2)
     found, _ = _examine_all(view, ranked, names, taken)
     return found, [note] if note else []
-
-
-def _adds(view: View, suspects: list[Suspect], pair: Suspect) -> bool:
-    """Whether two columns together tell far more than the sum of what each tells."""
-    target = view.targets[pair.which]
-    sides = [one.out_of_fold_mean(view.bins[c], target, view.folds) for c in pair.columns]
-    if view.is_classification:
-        sides = [np.log(np.clip(s, 1e-3, 1) / np.clip(1 - s, 1e-3, 1)) for s in sides]
-        apart = one.distance_of(view.skill((sides[0] + sides[1])[pair.rows], target[pair.rows]))
-        return one.distance_of(pair.skill) > apart + synergy.LEAST_DISTANCE
-    apart = view.skill((sides[0] + sides[1])[pair.rows], target[pair.rows])
-    return (1 - pair.skill) < synergy.LEAST_SHARE * (1 - apart)

@@ -11,6 +11,10 @@ import math
 
 import numpy as np
 
+from penstock.measure import alone as one
+from penstock.measure import boosting
+from penstock.measure.suspects import Suspect, View, along
+
 MAX_PAIRS = 20_000
 """Most pairs whose cross tables are looked at (house choice: about two seconds)."""
 SCAN_ROWS = 4_000
@@ -73,6 +77,58 @@ def best_pairs(
         gains[pair] = max(float(crossed[index]), gains.get(pair, 0.0))
     ranked = sorted(gains, key=lambda pair: -gains[pair])
     return [pair for pair in ranked if gains[pair] > 0.02][: 2 * most], note
+
+
+def pair_suspects(
+    view: View, taken: set[int], skip: set[int], most: int
+) -> tuple[list[Suspect], str]:
+    """Score the pairs with most synergy; those that tell far more together than apart remain.
+
+    Parameters
+    ----------
+    view : View
+        The rows.
+    taken, skip, most
+        As for :func:`best_pairs`.
+
+    Returns
+    -------
+    list of Suspect, str
+        The strongest first; and a note when not all pairs were looked at.
+    """
+    best, note = best_pairs(
+        view.features, view.categorical, view.coarse, view.targets, taken, skip, most
+    )
+    suspects = [suspect for pair in best if _adds(view, suspect := _suspect(view, pair))]
+    return sorted(suspects, key=lambda s: -s.skill), note
+
+
+def _suspect(view: View, pair: tuple[int, int]) -> Suspect:
+    codes = view.categorical[list(pair)]
+    table = joint(view.features[:, pair], codes)
+    codes = np.append(codes, np.zeros(table.shape[1] - 2, bool))
+    scores = []
+    for target in view.targets:
+        guess = boosting.out_of_fold(table, codes, target, view.folds, view.seed)
+        # the bins of a boosting round away where exactly a difference parts the classes
+        straight = [along(extra, target) for extra in table.T[2:]]
+        scores.append(max([guess, *straight], key=lambda score: view.skill(score, target)))
+    suspect = view.suspect_of(pair, scores, one.binned(scores[0], False))
+    if suspect.which:
+        suspect.bins = one.binned(suspect.score, False)
+    return suspect
+
+
+def _adds(view: View, pair: Suspect) -> bool:
+    """Whether two columns together tell far more than the sum of what each tells."""
+    target = view.targets[pair.which]
+    sides = [one.out_of_fold_mean(view.bins[c], target, view.folds) for c in pair.columns]
+    if view.is_classification:
+        sides = [np.log(np.clip(s, 1e-3, 1) / np.clip(1 - s, 1e-3, 1)) for s in sides]
+        apart = one.distance_of(view.skill((sides[0] + sides[1])[pair.rows], target[pair.rows]))
+        return one.distance_of(pair.skill) > apart + LEAST_DISTANCE
+    apart = view.skill((sides[0] + sides[1])[pair.rows], target[pair.rows])
+    return (1 - pair.skill) < LEAST_SHARE * (1 - apart)
 
 
 def joint(values: np.ndarray, categorical: np.ndarray) -> np.ndarray:
