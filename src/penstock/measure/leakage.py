@@ -42,6 +42,9 @@ PERFECT_AREA, PERFECT_SHARE = 0.99, 0.995
 """From here on a column tells the label as good as without error."""
 EXACT_SHARE = 0.9999
 """From here on a number is a value's copy in another unit, whatever the others know."""
+NUMBER_STRAIN = 0.75
+"""How much of what counts as independent a number of many levels may use: an honest number that
+rises with the others is nearly independent of them at a given label."""
 NOTHING_LEFT = 0.97
 """From here on of the ROC AUC of everything else, independence of a pair shows nothing: no row is
 left on which the pair and the others could differ."""
@@ -228,11 +231,12 @@ def _examine(view: View, suspect: Suspect, names: list[str], taken: set[int]) ->
     )
     is_pair = len(suspect.columns) == 2
     enough = rows.sum() >= (ENOUGH_FOR_PAIRS if is_pair else ENOUGH_ROWS)
+    strain = abs(telltale.given_label)
+    strain /= independence.most_by_chance(left, view.given_label(guess, rows))
     copy = (
         enough
         and may_copy
-        and abs(telltale.given_label)
-        <= independence.most_by_chance(left, view.given_label(guess, rows))
+        and strain <= (1 if nature.of_few_levels(view, suspect) else NUMBER_STRAIN)
         and independence.could_show(suspect.score, guess, target, rows)
         and not _told_by(view, suspect, left, rest)
     )
@@ -272,7 +276,8 @@ def _signature(
     if found.alone >= perfect and better and suspect.least_skill >= 0.97 * suspect.skill:
         return "perfect"
     score = suspect.score[suspect.rows]
-    if copy and (nature.looks_like_label(score, target) or (found.alone >= STRONG_AREA and better)):
+    alike = nature.of_few_levels(view, suspect) and nature.looks_like_label(score, target)
+    if copy and (alike or (found.alone >= STRONG_AREA and better)):
         return "copy"
     if sufficient and better and nature.looks_like_label(score, target, of_sides=True):
         return "sufficient"

@@ -39,11 +39,18 @@ def accusable(view: View, suspect: Suspect, honest: list[Suspect], common: bool)
     related = _related(view, suspect, honest)
     if related is not None:
         return related
-    column = suspect.columns[0]
-    values = view.features[:, column]
-    few = view.categorical[column] or len(np.unique(values[~np.isnan(values)])) <= FEW_LEVELS
+    few = of_few_levels(view, suspect)
     score, target = suspect.score[suspect.rows], view.targets[suspect.which][suspect.rows]
     return view.is_classification and few and not common and looks_like_label(score, target)
+
+
+def of_few_levels(view: View, suspect: Suspect) -> bool:
+    """Whether a column may hold class codes; two columns may always do so together."""
+    if len(suspect.columns) == 2:
+        return True
+    values = view.features[:, suspect.columns[0]]
+    known = values[~np.isnan(values)]
+    return bool(view.categorical[suspect.columns[0]]) or len(np.unique(known)) <= FEW_LEVELS
 
 
 def _related(view: View, suspect: Suspect, honest: list[Suspect]) -> bool | None:
