@@ -29,6 +29,17 @@ def equal_rows(part: np.ndarray, units: np.ndarray) -> Check:
     )  # fmt: skip
 
 
+def group_overlap(name: str, num_shared: int, num_groups: int, examples: list[str]) -> Check:
+    """Groups of a column that have rows in more than one part."""
+    example = f", for example {', '.join(examples)}" if examples else ""
+    return Check(
+        name="group_overlap", stage=STAGE, subject=name, value=float(num_shared),
+        why=f"{num_shared} of {num_groups} groups of {name} have rows in more than one"
+        f" part{example}.",
+        remedy=f"Divide by whole groups: split.strategy: group, split.column: {name}.",
+    )  # fmt: skip
+
+
 def time_overlap(part: np.ndarray, times: np.ndarray, column: str) -> Check:
     """Test rows that are not later than the last train row."""
     share = overlap.not_later(times[part == division.TRAIN], times[part == division.TEST])

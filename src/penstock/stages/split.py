@@ -200,18 +200,9 @@ def _group_overlap(
         shared = overlap.shared_groups(
             [codes[(part == which) & (codes >= 0)] for which in range(3)]
         )
-        first = np.unique(codes, return_index=True)
-        where = dict(zip(first[0].tolist(), first[1].tolist(), strict=True))
-        named = [str(column[where[code]].as_py()) for code in shared[:3].tolist()]
-        example = f", for example {', '.join(named)}" if named else ""
-        checks.append(
-            Check(
-                name="group_overlap", stage=STAGE, subject=name, value=float(len(shared)),
-                why=f"{len(shared)} of {int(codes.max()) + 1} groups of {name} have rows in more"
-                f" than one part{example}.",
-                remedy=f"Divide by whole groups: split.strategy: group, split.column: {name}.",
-            )
-        )  # fmt: skip
+        first = [int(np.argmax(codes == code)) for code in shared[:3]]
+        examples = [str(column[row].as_py()) for row in first]
+        checks.append(findings.group_overlap(name, len(shared), int(codes.max()) + 1, examples))
     return checks
 
 
