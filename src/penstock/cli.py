@@ -263,6 +263,7 @@ def _prepare_prefect(services: Any) -> None:
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
         "DO_NOT_TRACK": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin starve one another on a shared machine
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
