@@ -238,7 +238,7 @@ def _examine(view: View, suspect: Suspect, names: list[str], taken: set[int]) ->
         and may_copy
         and strain <= (1 if nature.of_few_levels(view, suspect) else NUMBER_STRAIN)
         and independence.could_show(suspect.score, guess, target, rows)
-        and not _told_by(view, suspect, left, rest)
+        and not nature.told_by(view, left, rows, rest)
     )
     informed = (
         one.correlation(guess[rows], target[rows]) * math.sqrt(rows.sum())
@@ -301,15 +301,6 @@ def _rest(view: View, suspect: Suspect, left: np.ndarray, taken: set[int]) -> li
         if not twin:
             rest.append(column)
     return rest
-
-
-def _told_by(view: View, suspect: Suspect, left: np.ndarray, rest: list[int]) -> bool:
-    """Whether a model of all other columns tells the suspect beyond what the label does."""
-    spread = np.zeros(len(suspect.score))
-    spread[suspect.rows] = left
-    known = view.strata if view.is_classification else view.targets[0]
-    guess = view.given_label(view.boosted(rest, spread, known), suspect.rows)
-    return one.correlation(guess, left) > independence.most_by_chance(guess, left)
 
 
 def _pairs(

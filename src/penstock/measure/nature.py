@@ -20,6 +20,9 @@ FEW_LEVELS = 12
 RELATED = 4 / 3
 """By how much the conditional correlation of honest columns must pass chance, to be believed
 where a column is accused for having none."""
+POOLED = 0.7
+"""The same for the mean square of three or four columns, in squares of the limit of chance: 6.3
+squared standard errors, where chance gives 1."""
 LABEL_RECALL, LABEL_PURITY = 0.7, 0.85
 """A column looks like a label when it tells either side with this recall (or its sides tell the
 label with this precision), and its two sides explain this share of the variance of its score."""
@@ -63,17 +66,46 @@ def _related(view: View, suspect: Suspect, honest: list[Suspect]) -> bool | None
         others = [c for c in columns[:NUM_HONEST] if c != column]
         if any(independence.shows(left, view.strata, view.coarse[c]) for c in others):
             return True
-    could_be_seen = False
+    could_be_seen, strain = False, []
     for column, score in zip(columns, scores[: NUM_HONEST // 2], strict=False):
         others = [c for c in columns if c != column]
         if not others:
             continue
         guess = view.boosted(others, target)
         left, right = view.given_label(score, rows), view.given_label(guess, rows)
-        if abs(one.correlation(left, right)) > RELATED * independence.most_by_chance(left, right):
+        strain.append(abs(one.correlation(left, right)) / independence.most_by_chance(left, right))
+        if strain[-1] > RELATED:
+            return True
+        if told_by(view, left, rows, others, RELATED):
             return True
         could_be_seen |= independence.could_show(score, guess, target, rows)
+    # several columns, each near the limit of chance, are beyond it together
+    if len(strain) > 2 and np.mean(np.square(strain)) > POOLED:
+        return True
     return False if could_be_seen else None
+
+
+def told_by(
+    view: View, left: np.ndarray, rows: np.ndarray, columns: list[int], times: float = 1.0
+) -> bool:
+    """Whether a model of columns tells what the label leaves of another, beyond chance.
+
+    Parameters
+    ----------
+    view : View
+        All rows.
+    left : float64[k]
+        From :meth:`View.given_label`, for the ``k`` rows of ``rows`` (``bool[n]``).
+    columns : list of int
+        Positions of the columns that the model reads, beside the label.
+    times : float
+        How many times the limit of chance must be passed.
+    """
+    spread = np.zeros(len(rows))
+    spread[rows] = left
+    known = view.strata if view.is_classification else view.targets[0]
+    guess = view.given_label(view.boosted(columns, spread, known), rows)
+    return one.correlation(guess, left) > times * independence.most_by_chance(guess, left)
 
 
 def looks_like_label(score: np.ndarray, target: np.ndarray, of_sides: bool = False) -> bool:
