@@ -36,7 +36,7 @@ MAX_CANDIDATES = 8
 """Columns that are examined, the strongest first; and half as many pairs."""
 MATERIAL_AREA, MATERIAL_SHARE = 0.55, 0.3
 """Least ROC AUC, or share of variance (regression), of a column worth examining."""
-STRONG_AREA, STRONG_SHARE = 0.9, 0.7
+STRONG_AREA, STRONG_SHARE = 0.95, 0.7
 """From here on a column that does not look like a label may be a copy."""
 PERFECT_AREA, PERFECT_SHARE = 0.99, 0.995
 """From here on a column tells the label as good as without error."""
