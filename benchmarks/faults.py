@@ -26,10 +26,10 @@ import pyarrow.parquet as pq
 from penstock.adapters.expectations import GreatExpectations
 from penstock.adapters.store import LocalStore
 from penstock.contract import read_contract, write_contract
-from penstock.tables.proposal import propose
 from penstock.records import Column, Layout, Snapshot
 from penstock.spec import Gates
 from penstock.stages.validate import validate
+from penstock.tables.proposal import propose
 
 SIZES = (1_000, 5_000, 50_000)
 NEW_LEVEL = "Zzz new"

@@ -45,7 +45,9 @@ def main() -> None:
     seeds = range(parser.parse_args().seeds)
     table = pd.read_parquet(DATA / "adult.parquet")
     print(f"Adult, official test fold, {len(seeds)} seeds")
-    print(f"{'model':28} {'ROC AUC':>8} {'lowest':>8} {'highest':>8} {'log-loss':>9} {'seconds':>8}")
+    print(
+        f"{'model':28} {'ROC AUC':>8} {'lowest':>8} {'highest':>8} {'log-loss':>9} {'seconds':>8}"
+    )
     with tempfile.TemporaryDirectory() as folder:
         rivals = {"penstock": lambda seed: penstock(seed, LocalStore(Path(folder)))}
         rivals |= {name: _scored(make, table) for name, make in RIVALS.items()}

@@ -5,14 +5,14 @@ Adding a plug-in is adding a file, or an entry point whose value is a module. No
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
 from typing import Any
 
 
-@lru_cache(maxsize=None)
+@cache
 def modules(package: str) -> dict[str, str]:
     """Plug-in names of a package and the dotted modules behind them, sorted by name.
 

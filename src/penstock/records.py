@@ -244,7 +244,9 @@ class Decision(Record):
     def answer(self) -> dict[str, Any]:
         """The JSON object of ``penstock train --json``."""
         fields = {"name", "stage", "subject", "value", "low", "high", "limit", "outcome", "why"}
-        checks = [check.model_dump(mode="json", include=fields | {"remedy"}) for check in self.checks]
+        checks = [
+            check.model_dump(mode="json", include=fields | {"remedy"}) for check in self.checks
+        ]
         return {
             "verdict": self.verdict,
             "model": self.model,

@@ -67,7 +67,9 @@ def test_a_run_registers_and_the_same_run_again_costs_nothing(project, shop_tabl
 def test_what_is_gone_from_the_store_is_computed_again_with_a_note(project, shop_table):
     folder = project.pipeline("shop", shop_table())
     first = project.penstock("train", folder, "--json")
-    weights = [p for p in (project.home / "store").rglob("*.safetensors") if "scratch" not in str(p)]
+    weights = [
+        p for p in (project.home / "store").rglob("*.safetensors") if "scratch" not in str(p)
+    ]
     assert len(weights) == 1
     weights[0].unlink()
 
@@ -79,7 +81,9 @@ def test_what_is_gone_from_the_store_is_computed_again_with_a_note(project, shop
     assert weights[0].is_file()
 
 
-def test_one_line_of_a_metric_changed_runs_exactly_its_dependants_again(project, tmp_path, shop_table):
+def test_one_line_of_a_metric_changed_runs_exactly_its_dependants_again(
+    project, tmp_path, shop_table
+):
     folder = project.pipeline("shop", shop_table())
     code = tmp_path / "code"
     ignore = shutil.ignore_patterns("__pycache__")
@@ -153,6 +157,7 @@ def test_a_killed_run_goes_on_to_the_weights_of_an_undisturbed_one(project, tmp_
     assert resumed.json["metrics"] == undisturbed.json["metrics"]
     tags = client(project).get_model_version_by_alias("shop", "champion").tags
     project.home = tmp_path / "other"
-    assert client(project).get_model_version_by_alias("shop", "champion").tags[
-        "penstock.model"
-    ] == tags["penstock.model"]
+    assert (
+        client(project).get_model_version_by_alias("shop", "champion").tags["penstock.model"]
+        == tags["penstock.model"]
+    )

@@ -1,6 +1,5 @@
 """The wheel works without the repository, from a folder that holds another ``flows``."""
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -53,4 +52,4 @@ def test_init_and_train_in_an_empty_folder(site, project, shop_table, tmp_path):
     trained = penstock("train", "shop", "--set", "model.epochs=2")
     assert trained.returncode == 0, trained.stderr
     assert "REGISTERED shop version 1" in trained.stdout
-    assert os.path.isdir(work / ".penstock")
+    assert (work / ".penstock").is_dir()

@@ -73,8 +73,7 @@ class Network(nn.Module):
             By column, the named arrays of its modality; first axis ``batch``.
         """
         columns = [
-            encoder(inputs[name])
-            for name, encoder in zip(self.names, self.encoders, strict=True)
+            encoder(inputs[name]) for name, encoder in zip(self.names, self.encoders, strict=True)
         ]
         encoded = torch.cat(columns, dim=1)
         hidden = (encoded[:, None] * self.scale).flatten(0, 1)

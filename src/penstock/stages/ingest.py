@@ -24,12 +24,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from penstock import modalities, plugins
+from penstock.errors import BadInput, Mistake
+from penstock.records import Column, Layout, Rows, Snapshot
 from penstock.tables import columns, target
 from penstock.tables.agreement import check_columns, divides, layout_of
 from penstock.tables.columns import Survey
-from penstock.errors import BadInput, Mistake
 from penstock.tables.inventory import Tally, evidence_of
-from penstock.records import Column, Layout, Rows, Snapshot
 from penstock.tables.target import Target
 
 if TYPE_CHECKING:

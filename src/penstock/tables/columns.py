@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock import modalities, plugins
+from penstock.errors import Mistake
 from penstock.tables import arrow_types
 from penstock.tables.arrow_types import Reading
-from penstock.errors import Mistake
 
 MIN_ROWS = 20
 """With fewer values nothing is called an identifier (house choice)."""

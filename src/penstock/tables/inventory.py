@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.tables.columns import Survey
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.records import Layout
+from penstock.tables.columns import Survey
 from penstock.tables.target import Target
 
 NUM_BINS = 30

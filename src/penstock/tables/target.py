@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.errors import Mistake
 from penstock.tables import arrow_types
 from penstock.tables.arrow_types import Read, Reading
-from penstock.errors import Mistake
 
 MOST_INTEGER_CLASSES = 20
 """Whole numbers of more levels are a regression (the house plan's inference rule)."""

@@ -13,8 +13,8 @@ import pytest
 from penstock.adapters.expectations import GreatExpectations
 from penstock.modalities import category, numeric, text, timestamp
 from penstock.modalities import set as sets
-from penstock.tables.proposal import propose
 from penstock.records import Column, Layout
+from penstock.tables.proposal import propose
 
 N = 3_000
 
