@@ -161,7 +161,7 @@ def _shops(num_rows: int) -> Make:
         day = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 700, num_rows), "D")
         plan = rng.choice(["basic", "plus", "pro"], num_rows, p=[0.6, 0.3, 0.1])
         logit = effect[shop] + 0.6 * np.log(amount) - 2 + (plan == "pro") - 0.02 * (age - 40)
-        logit += 0.8 * (day.dayofweek >= 5)
+        logit += 0.8 * (day.day_of_week >= 5)
         table = pd.DataFrame(
             {"shop": [f"S{s:03d}" for s in shop], "amount": amount.round(2), "age": age,
              "day": day, "plan": plan}

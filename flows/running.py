@@ -18,7 +18,6 @@ from prefect.states import Completed, Failed, State
 
 from penstock import fingerprint, plugins, spec
 from penstock.evidence import Check, Frozen
-from penstock.measure.judging import blocks
 from penstock.ports import Progress
 from penstock.records import Blob, Decision, Layout, Record, Scorecard, Snapshot
 from penstock.services import Services
@@ -136,8 +135,7 @@ class Run:
 
         decision = publish(self, decision)
         if decision.verdict == "refused":
-            gates = self.spec.gates
-            names = [c.label for c in decision.checks if blocks(c, gates.of(c.name))]
+            names = [c.label for c in decision.checks if c.blocks]
             return Failed(message=f"Refused by {', '.join(names)}.", name="Refused", data=decision)
         name = {"registered": "Registered", "kept_champion": "Champion kept"}
         return Completed(

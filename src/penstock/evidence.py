@@ -18,6 +18,7 @@ MAX_TABLE_ROWS = 500
 """Most rows of an evidence table (house choice: what a person can still leaf through)."""
 
 Outcome = Literal["unjudged", "pass", "note", "warn", "refuse", "insufficient"]
+Action = Literal["refuse", "warn", "note"]
 
 
 def _nan_to_none(value: Any) -> Any:
@@ -63,6 +64,8 @@ class Check(Frozen):
         From the gate.
     outcome : str
         ``pass``, ``note``, ``warn``, ``refuse`` or ``insufficient``.
+    action : str
+        The gate's action, also from the gate.
     """
 
     name: str
@@ -78,6 +81,18 @@ class Check(Frozen):
     remedy: str = ""
     limit: Number = None
     outcome: Outcome = "unjudged"
+    action: Action = "refuse"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a judged check keeps the model out of the registry.
+
+        A refusal does; so does ``insufficient`` where the gate's action is to refuse, because
+        a gate that cannot decide refuses.
+        """
+        return self.outcome == "refuse" or (
+            self.outcome == "insufficient" and self.action == "refuse"
+        )
 
     @property
     def label(self) -> str:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from penstock.errors import BadInput, Mistake
+from penstock.evidence import Action
 
 FILE_NAME = "pipeline.yaml"
 
@@ -28,7 +29,6 @@ Modality = Literal[
     "auto", "numeric", "category", "set", "timestamp", "text", "image", "audio",
     "identifier", "constant", "exclude",
 ]  # fmt: skip
-Action = Literal["refuse", "warn", "note"]
 
 
 class Part(BaseModel):

@@ -11,7 +11,6 @@ from PIL import Image
 from penstock.adapters.expectations import GreatExpectations
 from penstock.adapters.sources import open_source
 from penstock.adapters.store import LocalStore
-from penstock.measure.judging import blocks
 from penstock.model import Model
 from penstock.spec import Compute, Data, Gates, ModelSpec, ObjectiveSpec, SplitSpec
 from penstock.stages.evaluate import evaluate
@@ -61,7 +60,7 @@ class Chain:
 
     @property
     def blocking(self):
-        return {c.name for c in self.verdict.checks if blocks(c, self.gates.of(c.name))}
+        return {c.name for c in self.verdict.checks if c.blocks}
 
     @property
     def scorer(self):

@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 SECONDS = 300
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         return server.getsockname()[1]
@@ -29,7 +29,7 @@ def free_port() -> int:
 def prefect_url(tmp_path_factory):
     """Address of a Prefect server on loopback that ends with the session."""
     home = tmp_path_factory.mktemp("prefect")
-    port = free_port()
+    port = _free_port()
     environment = os.environ | {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -42,14 +42,14 @@ def prefect_url(tmp_path_factory):
         )
     url = f"http://127.0.0.1:{port}/api"
     try:
-        wait_for(f"{url}/health", server)
+        _wait_for(f"{url}/health", server)
         yield url
     finally:
         server.terminate()
         server.wait(timeout=30)
 
 
-def wait_for(url: str, process: subprocess.Popen) -> None:
+def _wait_for(url: str, process: subprocess.Popen) -> None:
     end = time.monotonic() + 120
     while time.monotonic() < end:
         assert process.poll() is None, "the server ended"
@@ -134,3 +134,15 @@ def shop(num_rows: int = 800, seed: int = 0) -> pd.DataFrame:
 def shop_table():
     """Makes the table of a shop's customers."""
     return shop
+
+
+@pytest.fixture
+def free_port():
+    """Finds a port of loopback that nobody listens to."""
+    return _free_port
+
+
+@pytest.fixture
+def wait_for():
+    """Waits until an address answers, or its process has ended."""
+    return _wait_for

@@ -51,5 +51,5 @@ def test_init_and_train_in_an_empty_folder(site, project, shop_table, tmp_path):
     }  # fmt: skip
     trained = penstock("train", "shop", "--set", "model.epochs=2")
     assert trained.returncode == 0, trained.stderr
-    assert "REGISTERED shop version 1" in trained.stdout
+    assert "REGISTERED: shop version 1" in trained.stdout
     assert (work / ".penstock").is_dir()

@@ -37,7 +37,6 @@ from penstock.adapters.wording import (
     number,
 )
 from penstock.evidence import Check, Evidence, Table
-from penstock.measure.judging import blocks
 from penstock.records import Decision, Estimate, Fitted, Record, Scorecard, Snapshot, Split
 from penstock.spec import Gates, Pipeline
 
@@ -91,7 +90,7 @@ def render(
     str
         HTML; encodes to UTF-8 without error. Every value from data is escaped.
     """
-    blocking = [c for c in decision.checks if blocks(c, pipeline.gates.of(c.name))]
+    blocking = [c for c in decision.checks if c.blocks]
     warned = [c for c in decision.checks if c.outcome == "warn"]
     page = _template().render(
         decision=decision,
@@ -130,7 +129,7 @@ def markdown(decision: Decision, records: Mapping[str, Record]) -> str:
     str
         GitHub-flavoured Markdown; every value from data is escaped for Markdown and HTML.
     """
-    refusing = [c for c in decision.checks if c.outcome in ("refuse", "insufficient")]
+    refusing = [c for c in decision.checks if c.blocks]
     blocking = refusing if decision.verdict == "refused" else []
     symbol, word = VERDICTS[decision.verdict]
     parts = [f"# {symbol} {word}", _escape(_sentence(decision, blocking))]

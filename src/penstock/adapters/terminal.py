@@ -127,7 +127,7 @@ def summary(decision: Decision, tracking_uri: str) -> list[tuple[str, str]]:
     lines = [(head, f"bold {style}"), (f"  {decision.why}", "")]
     for outcome, colour in STYLES.items():
         for check in decision.checks:
-            if check.outcome == outcome:
+            if check.outcome == outcome and (check.blocks or outcome == "warn"):
                 lines.append((f"  {outcome}: {check.label}", colour))
                 lines.append((f"    {check.why}", ""))
                 lines += [(f"    to do: {check.remedy}", "")] if check.remedy else []

@@ -5,8 +5,6 @@ from __future__ import annotations
 from penstock.evidence import Check
 from penstock.spec import Gate
 
-UNDECLARED = Gate(limit=0, action="refuse")
-
 
 def judged(check: Check, gate: Gate | None) -> Check:
     """The check with its limit and outcome. Fails closed.
@@ -38,8 +36,7 @@ def judged(check: Check, gate: Gate | None) -> Check:
     if gate is None:
         why = f"{check.why} No gate of this name is declared.".strip()
         remedy = f"declare gates.extra.{check.name} with a limit"
-        update = {"outcome": "refuse", "why": why, "remedy": remedy}
-        return check.model_copy(update=update)
+        return check.model_copy(update={"outcome": "refuse", "why": why, "remedy": remedy})
     value = held(check)
     if not check.enough or value is None:
         outcome = "insufficient"
@@ -47,7 +44,7 @@ def judged(check: Check, gate: Gate | None) -> Check:
         outcome = "pass"
     else:
         outcome = gate.action
-    return check.model_copy(update={"limit": gate.limit, "outcome": outcome})
+    return check.model_copy(update={"limit": gate.limit, "outcome": outcome, "action": gate.action})
 
 
 def held(check: Check) -> float | None:
@@ -63,13 +60,3 @@ def held(check: Check) -> float | None:
     unfavourable = check.high if check.better == "lower" else check.low
     favourable = check.low if check.better == "lower" else check.high
     return unfavourable if check.burden == "prove" else favourable
-
-
-def blocks(check: Check, gate: Gate | None) -> bool:
-    """Whether a judged check keeps the model out of the registry.
-
-    A refusal does; so does ``insufficient`` where the gate's action is to refuse, because a
-    gate that cannot decide refuses.
-    """
-    action = (gate or UNDECLARED).action
-    return check.outcome == "refuse" or (check.outcome == "insufficient" and action == "refuse")

@@ -9,7 +9,7 @@ Evidence -> Verdict
 from __future__ import annotations
 
 from penstock.evidence import Check, Evidence, Table
-from penstock.measure.judging import blocks, judged
+from penstock.measure.judging import judged
 from penstock.records import Verdict
 from penstock.spec import Gates
 
@@ -48,7 +48,7 @@ def judge(checks: list[Check], gates: Gates, required: tuple[str, ...] = REQUIRE
         if name not in measured
     ]
     results = [judged(check, gates.of(check.name)) for check in [*checks, *missing]]
-    blocking = [check for check in results if blocks(check, gates.of(check.name))]
+    blocking = [check for check in results if check.blocks]
     return Verdict(
         passed=not blocking,
         checks=results,

@@ -22,7 +22,7 @@ from penstock import fingerprint, tasks
 from penstock.errors import Mistake, NotServable, RegistryUnreachable
 from penstock.evidence import Check
 from penstock.measure import metrics
-from penstock.measure.judging import blocks, judged
+from penstock.measure.judging import judged
 from penstock.ports import Registry, Store, Version
 from penstock.records import Decision, Fitted, Layout, Rows, Scorecard, Verdict, VerdictWord
 from penstock.spec import Pipeline
@@ -91,7 +91,7 @@ def register(
         checks=verdict.checks,
     )
     if not verdict.passed:
-        return decision.model_copy(update={"why": _refusal(verdict, pipeline)})
+        return decision.model_copy(update={"why": _refusal(verdict)})
     fingerprint_ = model_fingerprint(fitted)
     champion = registry.champion(name)
     if champion and champion.tags.get(MODEL_TAG) == fingerprint_:
@@ -108,7 +108,7 @@ def register(
             check = judged(
                 servable(package, scorecard, test, registry, store), pipeline.gates.servable
             )
-            if check.value is None or blocks(check, pipeline.gates.servable):
+            if check.value is None or check.blocks:
                 return _decided(decision, "refused", None, check.why, check)
             tags = _tags(fitted, scorecard, verdict, test, check)
             tags |= {f"penstock.fingerprint.{k}": v for k, v in decision.fingerprints.items()}
@@ -302,8 +302,8 @@ def _decided(
     )
 
 
-def _refusal(verdict: Verdict, pipeline: Pipeline) -> str:
-    blocking = [c.label for c in verdict.checks if blocks(c, pipeline.gates.of(c.name))]
+def _refusal(verdict: Verdict) -> str:
+    blocking = [c.label for c in verdict.checks if c.blocks]
     return f"Refused by {', '.join(blocking)}; no version was made."
 
 

@@ -147,8 +147,9 @@ def column_table():
 
 
 def check(name, stage, value, outcome, **more):
-    limit = getattr(Gates(), name).limit
-    return Check(name=name, stage=stage, value=value, outcome=outcome, limit=limit, **more)
+    gate = getattr(Gates(), name)
+    said = {"limit": gate.limit, "action": gate.action}
+    return Check(name=name, stage=stage, value=value, outcome=outcome, **said, **more)
 
 
 def adult_checks():
@@ -333,7 +334,8 @@ def test_a_refusal_names_its_gates_and_what_to_do():
 def test_a_check_that_could_not_be_measured_blocks_where_its_gate_refuses():
     blind = Check(name="compression", stage="evaluate", enough=False, outcome="insufficient",
                   why="7 rows are too few.", limit=0)  # fmt: skip
-    lame = blind.model_copy(update={"name": "beats_linear", "why": "no baseline"})
+    mild = {"name": "beats_linear", "action": "warn", "why": "no baseline"}
+    lame = blind.model_copy(update=mild)
     decision = Decision(verdict="refused", model="m", checks=[blind, lame])
     todo = report.render(decision, {}, adult_pipeline()).partition('id="todo"')[2]
     assert "7 rows are too few." in todo.partition("</ol>")[0]

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from penstock.evidence import Check
-from penstock.measure.judging import blocks, held, judged
+from penstock.measure.judging import held, judged
 from penstock.spec import Gate
 
 REFUSE = Gate(limit=1, action="refuse")
@@ -37,8 +37,9 @@ def test_on_the_limit_is_a_pass():
 def test_no_number_never_passes(value, better):
     found = judged(check(value=value, better=better), REFUSE)
     assert found.outcome == "insufficient"
-    assert blocks(found, REFUSE)
-    assert not blocks(found, Gate(limit=1, action="warn"))
+    assert found.blocks
+    mild = judged(check(value=value, better=better), Gate(limit=1, action="warn"))
+    assert (mild.outcome, mild.blocks) == ("insufficient", False)
 
 
 def test_too_few_rows_never_pass_whatever_the_value():
@@ -56,7 +57,7 @@ def test_a_check_that_no_gate_judges_is_refused_and_says_so():
     found = judged(check(name="new", value=0), None)
     assert found.outcome == "refuse"
     assert "gates.extra.new" in found.remedy
-    assert blocks(found, None)
+    assert found.blocks
 
 
 @pytest.mark.parametrize("action", ["warn", "note"])
@@ -64,7 +65,7 @@ def test_a_mild_gate_tells_and_does_not_block(action):
     gate = Gate(limit=1, action=action)
     found = judged(check(), gate)
     assert found.outcome == action
-    assert not blocks(found, gate)
+    assert not found.blocks
 
 
 @pytest.mark.parametrize("limit", [math.nan])
