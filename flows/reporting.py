@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import yaml
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL
 
 from penstock.records import Decision, Fitted, Scorecard, Snapshot, Split
 
@@ -41,7 +42,8 @@ def publish(run: Run, decision: Decision) -> Decision:
     )
     records = run.records | {"register": decision}
     mlflow_url = run.services.tracking.url(run.mlflow_run)
-    places = {"MLflow run": mlflow_url, "Prefect flow run": flow_run.ui_url}
+    lasting = PREFECT_API_URL.value()  # a server that was started for this run ends with it
+    places = {"MLflow run": mlflow_url, "Prefect flow run": flow_run.ui_url if lasting else ""}
     links = {name: url for name, url in places.items() if url}
     html = report.render(decision, records, run.spec, links)
     _write(path, html)

@@ -37,7 +37,7 @@ def test_a_run_registers_and_the_same_run_again_costs_nothing(project, shop_tabl
 
     mlflow = client(project)
     version = mlflow.get_model_version_by_alias("shop", "champion")
-    assert version.version == first.json["version"] == "1"
+    assert str(version.version) == first.json["version"] == "1"
     run = mlflow.get_run(first.json["run_id"])
     assert run.info.status == "FINISHED"
     assert run.data.metrics["evaluate/roc_auc"] == pytest.approx(first.json["metrics"]["roc_auc"])
@@ -147,7 +147,7 @@ def test_a_killed_run_goes_on_to_the_weights_of_an_undisturbed_one(project, tmp_
         if line.startswith("fit: ") or time.monotonic() > end:
             break
     started.send_signal(signal.SIGKILL)
-    started.wait()
+    started.communicate(timeout=60)
     checkpoints = list((project.home / "store" / "scratch").rglob("last.safetensors"))
     assert len(checkpoints) == 1
 

@@ -51,7 +51,11 @@ def by_level(table: pa.Table, layout: Layout, losses: NDArray[np.floating], seed
         for column in layout.columns
         if column.modality == "category" and column.role in ("feature", "metadata")
     ]
-    masks = {(name, level): mask for name in names for level, mask in _levels(table[name]).items()}
+    masks = {}
+    for name in names:
+        levels = _levels(table[name])
+        if any(mask.sum() >= MIN_ROWS for mask in levels.values()):  # else it names rows
+            masks |= {(name, level): mask for level, mask in levels.items()}
     if not masks:
         return Slices(None, [])
     overall = float(losses.mean())
