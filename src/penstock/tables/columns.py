@@ -26,6 +26,10 @@ UNIQUE = 0.98
 """Share of distinct values from which a code identifies its row: duplicates of a few rows do
 not make a feature of it (house choice)."""
 
+MOST_DISTINCT = 0.5
+"""Largest share of distinct values at which text that no network reads serves as a category
+(house choice)."""
+
 ID_WORDS = {"id", "uuid", "guid", "key", "index", "idx", "no", "nr", "num", "number", "code", "pk"}
 """Last word of a name by which whole numbers that never repeat are taken for identifiers."""
 
@@ -250,7 +254,10 @@ def _not_of(name: str, said: str, examples: list[str]) -> Mistake:
 
 
 def _without_encoder(found: Survey, wanted: str) -> Survey:
-    """Leave a column out whose modality no network reads yet."""
+    """Read a column whose modality no network reads as a category, or leave it out.
+
+    Strings whose values repeat (sets, short texts) still tell something by which one it is.
+    """
     if not found.usable:
         return found
     if not found.modality:
@@ -259,6 +266,16 @@ def _without_encoder(found: Survey, wanted: str) -> Survey:
     if found.modality in known and hasattr(modalities.load(found.modality), "encoder"):
         return found
     why = f"no encoder for columns of {found.modality} is installed"
+    known_values = found.num_rows - (found.num_null or 0)
+    repeats = 0 < (found.num_distinct or 0) <= known_values * MOST_DISTINCT
+    if (
+        wanted == "auto"
+        and repeats
+        and found.reading
+        and pa.types.is_string(found.reading.arrow_type)
+    ):
+        why = f"{why}; read as a category, because its values repeat"
+        return Survey(**{**found.__dict__, "modality": "category", "why": why})
     return Survey(**{**found.__dict__, "usable": False, "why": why})
 
 

@@ -449,3 +449,11 @@ def test_names_are_checked_before_anything_is_read():
 def test_a_split_that_contradicts_itself(split, said):
     with pytest.raises(BadInput, match=said):
         check_columns(["x", "y"], Data(source="s", target="y"), split)
+
+
+def test_sets_that_repeat_serve_as_a_category_until_a_network_reads_sets(tmp_path):
+    genres = ["Comedy|Drama", "Drama|War", "Comedy|Drama|War", "Drama", "War|Comedy"] * 40
+    snapshot, _ = taken(tmp_path, pa.table({"genres": genres, "y": ["a", "b"] * 100}))
+    column = snapshot.layout.column("genres")
+    assert (column.modality, column.role) == ("category", "feature")
+    assert "no encoder for columns of set" in column.why
