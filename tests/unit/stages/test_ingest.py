@@ -452,7 +452,8 @@ def test_a_split_that_contradicts_itself(split, said):
 
 
 def test_sets_that_repeat_serve_as_a_category_until_a_network_reads_sets(tmp_path):
-    genres = ["Comedy|Drama", "Drama|War", "Comedy|Drama|War", "Drama", "War|Comedy"] * 40
+    words = ["Comedy", "Drama", "War", "Crime", "Sport"]
+    genres = [f"{words[i % 5]}|{words[(i // 5) % 5]}" for i in range(200)]
     snapshot, _ = taken(tmp_path, pa.table({"genres": genres, "y": ["a", "b"] * 100}))
     column = snapshot.layout.column("genres")
     assert (column.modality, column.role) == ("category", "feature")
