@@ -24,7 +24,7 @@ from penstock.errors import BadInput, Mistake
 from penstock.learning.encoded import Arrays, Encoded
 from penstock.learning.loop import outputs_of
 from penstock.learning.network import Network
-from penstock.learning.sizing import shape_of
+from penstock.learning.sizing import shape_of, sized
 from penstock.records import Layout
 from penstock.spec import ModelSpec
 
@@ -48,7 +48,7 @@ class Learnt:
     target : dict
         From the task.
     spec : ModelSpec
-        Network settings.
+        Network settings, every size said.
     """
 
     layout: Layout
@@ -60,6 +60,7 @@ class Learnt:
     def of(cls, train: pa.Table, layout: Layout, spec: ModelSpec) -> Learnt:
         """Learn every state from training rows; no other rows can be given."""
         task = tasks.load(layout.task)
+        spec = sized(spec, train.num_rows)
         target = task.encode_target(train[layout.target], layout)
         columns = {
             column.name: modalities.load(column.modality).learn(train[column.name], target, spec)

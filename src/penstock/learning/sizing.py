@@ -12,40 +12,57 @@ from penstock.learning.loop import Schedule
 from penstock.learning.network import Shape
 from penstock.spec import ModelSpec
 
-WIDTH, DEPTH, DROPOUT, MEMBERS = 256, 2, 0.3, 4
-LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2
+WIDTH, DEPTH, DROPOUT = 256, 2, 0.3
+MEMBERS = {5_000: 16, 50_000: 8}
+"""Ensemble members for at most so many rows: the fewer rows, the more there is to average."""
+MEMBERS_OF_MANY_ROWS = 4
+LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
 SMALLEST_BATCH, LARGEST_BATCH, STEPS_AN_EPOCH = 32, 512, 40
-FEWEST_EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 16, 100, 1000
+FEWEST_EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 12, 100, 800
 PATIENCE = 8
 
 
-def shape_of(spec: ModelSpec) -> Shape:
-    """Sizes of the backbone."""
-    return Shape(
-        width=spec.width or WIDTH,
-        depth=spec.depth or DEPTH,
-        dropout=DROPOUT if spec.dropout < 0 else spec.dropout,
-        members=spec.members or MEMBERS,
-    )
+def sized(spec: ModelSpec, num_rows: int) -> ModelSpec:
+    """The spec with every size said: its own, or from the number of training rows.
 
-
-def schedule_of(spec: ModelSpec, num_rows: int) -> Schedule:
-    """Batches of a power of two near a fortieth of the rows; epochs for enough steps.
+    Batches are a power of two near a fortieth of the rows; epochs give enough steps.
 
     Examples
     --------
-    >>> schedule_of(ModelSpec(), num_rows=1_000).batch_size
-    32
+    >>> spec = sized(ModelSpec(), num_rows=1_000)
+    >>> spec.batch_size, spec.members
+    (32, 16)
     """
     wanted = 2 ** round(math.log2(max(1.0, num_rows / STEPS_AN_EPOCH)))
     batch_size = spec.batch_size or min(LARGEST_BATCH, max(SMALLEST_BATCH, wanted))
-    steps = math.ceil(num_rows / batch_size)
-    epochs = spec.epochs or min(MOST_EPOCHS, max(FEWEST_EPOCHS, math.ceil(FEWEST_STEPS / steps)))
+    enough = math.ceil(FEWEST_STEPS / math.ceil(num_rows / batch_size))
+    members = (count for most, count in MEMBERS.items() if num_rows <= most)
+    said = {
+        "epochs": spec.epochs or min(MOST_EPOCHS, max(FEWEST_EPOCHS, enough)),
+        "batch_size": batch_size,
+        "learning_rate": spec.learning_rate or LEARNING_RATE,
+        "weight_decay": WEIGHT_DECAY if spec.weight_decay < 0 else spec.weight_decay,
+        "width": spec.width or WIDTH,
+        "depth": spec.depth or DEPTH,
+        "dropout": DROPOUT if spec.dropout < 0 else spec.dropout,
+        "members": spec.members or next(members, MEMBERS_OF_MANY_ROWS),
+        "patience": spec.patience or PATIENCE,
+    }
+    return spec.model_copy(update=said)
+
+
+def shape_of(spec: ModelSpec) -> Shape:
+    """Sizes of the backbone, from a spec that says them all."""
+    return Shape(spec.width, spec.depth, spec.dropout, spec.members)
+
+
+def schedule_of(spec: ModelSpec) -> Schedule:
+    """How long and how fast to learn, from a spec that says it all."""
     return Schedule(
-        epochs=epochs,
-        batch_size=batch_size,
-        patience=spec.patience or PATIENCE,
-        learning_rate=spec.learning_rate or LEARNING_RATE,
-        weight_decay=WEIGHT_DECAY if spec.weight_decay < 0 else spec.weight_decay,
+        epochs=spec.epochs,
+        batch_size=spec.batch_size,
+        patience=spec.patience,
+        learning_rate=spec.learning_rate,
+        weight_decay=spec.weight_decay,
         seed=spec.seed,
     )

@@ -75,7 +75,7 @@ def fit(
     encoded = {name: encode(part, learnt, store, folder / name) for name, part in rows.items()}
     device = choose_device(compute.device)
     network = learnt.network().to(device)
-    schedule = schedule_of(spec, train.num_rows)
+    schedule = schedule_of(learnt.spec)
     training = Training(network, losses.of(objective.loss), schedule, folder, device)
     course = training.fit(encoded["train"], encoded["valid"], progress)
     seen = encoded["train"].head(GAP_ROWS)
