@@ -7,13 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 from prefect import Flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.exceptions import CancelledRun, TerminationSignal
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed, State
 
 from penstock import fingerprint, plugins, spec
@@ -124,10 +127,12 @@ class Run:
             "penstock.data": snapshot.rows.blob.sha256,
             "prefect.flow_run_id": str(flow_run.id or ""),
             "prefect.flow_run_name": str(flow_run.name or ""),
-            "prefect.flow_run_url": str(flow_run.ui_url or ""),
         }
+        if PREFECT_API_URL.value():  # else the server ends with this run
+            tags["prefect.flow_run_url"] = str(flow_run.ui_url or "")
         tracking = self.services.tracking
-        self.mlflow_run = tracking.start(self.spec.name, tags, self.services.folder)
+        name = f"{self.spec.name} {datetime.now():%Y-%m-%d %H:%M:%S}"
+        self.mlflow_run = tracking.start(self.spec.name, tags, self.services.folder, name)
 
     def end(self, decision: Decision) -> State[Any]:
         """Write the report, tell MLflow and Prefect, and say how the run ended."""
@@ -143,6 +148,14 @@ class Run:
             name=name.get(decision.verdict, "Awaiting approval"),
             data=decision,
         )
+
+
+def flow_run_name() -> str:
+    """What the run is called in the UI: ``train`` and the pipeline's folder."""
+    from prefect.runtime import flow_run
+
+    path = Path(flow_run.parameters["pipeline"])
+    return f"{flow_run.flow_name} {path.parent.name if path.suffix else path.name}"
 
 
 def current() -> Run:

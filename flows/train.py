@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.states import State
 
-from flows.running import opened
+from flows.running import flow_run_name, opened
 from flows.tasks import (
     evaluate,
     fit,
@@ -21,7 +21,7 @@ from flows.tasks import (
 )
 
 
-@flow(name="train", flow_run_name="train-{pipeline}", validate_parameters=False)
+@flow(name="train", flow_run_name=flow_run_name, validate_parameters=False)
 def train(
     pipeline: str, overrides: dict[str, Any] | None = None, refresh: bool = False
 ) -> State[Any]:

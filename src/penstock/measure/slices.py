@@ -51,7 +51,7 @@ def by_level(table: pa.Table, layout: Layout, losses: NDArray[np.floating], seed
         for column in layout.columns
         if column.modality == "category" and column.role in ("feature", "metadata")
     ]
-    masks = {}
+    masks: dict[tuple[str, str], NDArray[np.bool_]] = {}
     for name in names:
         levels = _levels(table[name])
         if any(mask.sum() >= MIN_ROWS for mask in levels.values()):  # else it names rows

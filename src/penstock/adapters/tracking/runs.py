@@ -53,7 +53,13 @@ class Tracking:
     def __init__(self, connection: Connection):
         self.connection = connection
 
-    def start(self, pipeline: str, tags: Mapping[str, str], folder: Path | None = None) -> str:
+    def start(
+        self,
+        pipeline: str,
+        tags: Mapping[str, str],
+        folder: Path | None = None,
+        name: str | None = None,
+    ) -> str:
         """Start a run in the experiment of this pipeline.
 
         Parameters
@@ -64,6 +70,8 @@ class Tracking:
             Flow run, its address, fingerprints.
         folder : Path, optional
             The pipeline's folder: its git commit becomes a tag, an uncommitted change a file.
+        name : str, optional
+            Of the run; default: one that MLflow makes up.
 
         Returns
         -------
@@ -80,7 +88,9 @@ class Tracking:
             written |= {"mlflow.source.git.commit": commit, "git.dirty": str(bool(diff)).lower()}
         written |= {key_of(key): without_secrets(text)[:TAG_LENGTH] for key, text in tags.items()}
         with self.connection.reaching():
-            run_id: str = client.create_run(self._experiment(pipeline), tags=written).info.run_id
+            experiment = self._experiment(pipeline)
+            run = client.create_run(experiment, tags=written, run_name=name)
+        run_id: str = run.info.run_id
         if diff:
             self.log_files(run_id, {"git/uncommitted.diff": diff})
         return run_id
