@@ -13,7 +13,7 @@ from penstock.learning.network import Shape
 from penstock.spec import ModelSpec
 
 WIDTH, DEPTH, DROPOUT = 256, 2, 0.3
-MEMBERS = {5_000: 16, 50_000: 8}
+MEMBERS = {5_000: 16, 15_000: 8, 50_000: 6}
 """Ensemble members for at most so many rows: the fewer rows, the more there is to average."""
 MEMBERS_OF_MANY_ROWS = 4
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
