@@ -1,37 +1,25 @@
-"""How a stage runs as a Prefect task: its key, its cache, its progress, its place in a run."""
+"""One run of a pipeline: its services, what its stages gave, how it begins and ends."""
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
-from uuid import UUID
+from typing import Any, cast
 
-from prefect import Flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import Flow
 from prefect.exceptions import CancelledRun, TerminationSignal
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed, State
 
-from penstock import fingerprint, plugins, spec
+from flows.progress import StageProgress
+from penstock import fingerprint, spec
 from penstock.evidence import Check, Frozen
 from penstock.ports import Progress
-from penstock.records import Blob, Decision, Layout, Record, Scorecard, Snapshot
+from penstock.records import Decision, Record, Scorecard, Snapshot
 from penstock.services import Services
-
-log = logging.getLogger("penstock.flows")
-
-P = ParamSpec("P")
-R = TypeVar("R", bound=Record)
-
-SECONDS_BETWEEN_NEWS = 1.0
-"""Least time between two progress messages of a stage (house choice)."""
 
 _current: ContextVar[Run] = ContextVar("penstock_run")
 
@@ -196,158 +184,6 @@ def decision_of(flow: Flow[..., Any], *parameters: Any) -> Decision:
     if isinstance(found, BaseException):
         raise found
     return cast(Decision, found)
-
-
-def stage(
-    *, timeout_seconds: float, retries: int = 0, cached: bool = True
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Make a Prefect task of a stage.
-
-    Parameters
-    ----------
-    timeout_seconds : float
-        After which the stage fails.
-    retries : int
-        After an error of the outside world; a bad input is never tried again.
-    cached : bool
-        Whether an equal key gives the record that is there already.
-    """
-
-    def wrap(function: Callable[P, R]) -> Callable[P, R]:
-        name = function.__name__
-        options: dict[str, Any] = {"cache_policy": NO_CACHE}
-        if cached:
-            options = {
-                "cache_key_fn": lambda context, parameters: current().key_of(name),
-                "persist_result": True,
-                "result_serializer": "json",
-            }
-        wrapped = task(
-            name=name,
-            task_run_name=name,
-            timeout_seconds=timeout_seconds,
-            retries=retries,
-            retry_delay_seconds=5,
-            retry_condition_fn=_worth_another_try,
-            **options,
-        )(_timed(function))
-
-        @wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            return cast(R, _run(wrapped, name, args, kwargs))
-
-        return run
-
-    return wrap
-
-
-def _run(wrapped: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Record:
-    """Run a stage, or take its record; write down what it cost."""
-    run = current()
-    started = time.monotonic()
-    run.keys[name] = _key(name, args, kwargs)
-    options: dict[str, Any] = {}
-    if wrapped.persist_result:
-        options = {"result_storage": run.services.results, "refresh_cache": run.refresh}
-        run.services.results.mkdir(parents=True, exist_ok=True)
-    state = wrapped.with_options(**options)(*args, return_state=True, **kwargs)
-    record = cast(Record, state.result())
-    was_cached = state.name == "Cached"
-    if was_cached and (lost := [blob.key for blob in _blobs(record) if not run.store.has(blob)]):
-        log.warning("%s: %s is gone from the store; computed again", name, ", ".join(lost))
-        state = wrapped.with_options(**options | {"refresh_cache": True})(
-            *args, return_state=True, **kwargs
-        )
-        record, was_cached = cast(Record, state.result()), False
-    run.records[name] = record
-    run.seconds[name] = round(time.monotonic() - started, 3)
-    if was_cached:
-        run.cached.append(name)
-    log.info("%s: %s", name, "cached" if was_cached else f"{run.seconds[name]:.1f} s")
-    return record
-
-
-def _timed(function: Callable[..., Record]) -> Callable[..., Record]:
-    @wraps(function)
-    def timed(*args: Any, **kwargs: Any) -> Record:
-        started = time.monotonic()
-        record = function(*args, **kwargs)
-        return record.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
-
-    return timed
-
-
-def _worth_another_try(task: Any, run: Any, state: State[Any]) -> bool:
-    """Whether the outside world failed; a bad input stays bad."""
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, OSError) and not isinstance(error, ValueError)
-
-
-def _key(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """SHA-256 of the stage's code, the plug-ins that its table uses, and its inputs."""
-    values = [*args, *kwargs.values()]
-    modules = {f"penstock.stages.{name}"}
-    for layout in filter(None, map(_layout, values)):
-        modules.add(plugins.modules("penstock.tasks")[layout.task])
-        known = plugins.modules("penstock.modalities")
-        modules |= {known[column.modality] for column in layout.features}
-    if name == "ingest":  # it asks every modality whose column it is
-        modules |= set(plugins.modules("penstock.modalities").values())
-    inputs = {str(position): _signed(value) for position, value in enumerate(args)}
-    inputs |= {key: _signed(value) for key, value in kwargs.items()}
-    return fingerprint.stage_key(name, fingerprint.code_version(*sorted(modules)), inputs)
-
-
-def _layout(value: Any) -> Layout | None:
-    return value if isinstance(value, Layout) else getattr(value, "layout", None)
-
-
-def _signed(value: Any) -> Any:
-    """A parameter as the JSON that signs it."""
-    if isinstance(value, Record):
-        return value.fingerprint
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    if isinstance(value, list):
-        return [_signed(item) for item in value]
-    return value
-
-
-def _blobs(value: Any) -> Iterator[Blob]:
-    """Every file in the store that a record cites."""
-    if isinstance(value, Blob):
-        yield value
-    elif isinstance(value, Frozen):
-        for name in type(value).model_fields:
-            yield from _blobs(getattr(value, name))
-
-
-class StageProgress:
-    """Tells the log, and for long stages the run's page, how far a stage has come."""
-
-    def __init__(self, stage: str):
-        self.stage = stage
-        self.told = 0.0
-        self.artifact: UUID | None = None
-
-    def __call__(self, done: int, total: int, note: str = "") -> None:
-        """``done`` of ``total`` steps; ``note`` in a few words."""
-        from prefect.artifacts import create_progress_artifact, update_progress_artifact
-
-        now = time.monotonic()
-        if now - self.told < SECONDS_BETWEEN_NEWS and done < total:
-            return
-        self.told = now
-        told = {"progress": (self.stage, done, total, note)}  # a terminal shows it as a bar
-        text = f", {note}" if note else ""
-        log.info("%s: %d of %d%s", self.stage, done, total, text, extra=told)
-        share = 100.0 * done / total if total else 0.0
-        if self.artifact is None:
-            self.artifact = cast(
-                UUID, create_progress_artifact(share, key=f"progress-{self.stage}")
-            )
-        else:
-            update_progress_artifact(self.artifact, progress=share)
 
 
 def _interval(estimate: Any) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.running import SourceContent, current, stage
+from flows.running import SourceContent, current
+from flows.staging import stage
 from penstock.evidence import Check
 from penstock.records import (
     Decision,

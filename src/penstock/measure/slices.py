@@ -20,6 +20,8 @@ from penstock.records import Layout
 
 MIN_ROWS = 50
 """Fewer rows in a slice say `insufficient` (house choice)."""
+MOST_DISTINCT = 0.5
+"""Levels by row from which a column is no grouping (house choice)."""
 MAX_LEVELS = 20
 """Most levels shown a column, the most frequent ones (house choice)."""
 
@@ -51,11 +53,7 @@ def by_level(table: pa.Table, layout: Layout, losses: NDArray[np.floating], seed
         for column in layout.columns
         if column.modality == "category" and column.role in ("feature", "metadata")
     ]
-    masks: dict[tuple[str, str], NDArray[np.bool_]] = {}
-    for name in names:
-        levels = _levels(table[name])
-        if any(mask.sum() >= MIN_ROWS for mask in levels.values()):  # else it names rows
-            masks |= {(name, level): mask for level, mask in levels.items()}
+    masks = {(name, level): mask for name in names for level, mask in _levels(table[name]).items()}
     if not masks:
         return Slices(None, [])
     overall = float(losses.mean())
@@ -76,6 +74,8 @@ def by_level(table: pa.Table, layout: Layout, losses: NDArray[np.floating], seed
 def _levels(column: pa.ChunkedArray) -> dict[str, NDArray[np.bool_]]:
     text = column.cast(pa.string())
     counts = pc.value_counts(text.drop_null())
+    if len(counts) > MOST_DISTINCT * len(text):
+        return {}  # it names rows, not groups
     order = np.argsort(-counts.field("counts").to_numpy(), kind="stable")[:MAX_LEVELS]
     levels = counts.field("values").take(pa.array(order)).to_pylist()
     masks = {level: pc.equal(text, level).fill_null(False).to_numpy() for level in levels}

@@ -1,0 +1,41 @@
+"""Tell a terminal and the run's page how far a long stage has come."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import cast
+from uuid import UUID
+
+log = logging.getLogger("penstock.flows")
+
+SECONDS_BETWEEN_NEWS = 1.0
+"""Least time between two progress messages of a stage (house choice)."""
+
+
+class StageProgress:
+    """Tells the log, and for long stages the run's page, how far a stage has come."""
+
+    def __init__(self, stage: str):
+        self.stage = stage
+        self.told = 0.0
+        self.artifact: UUID | None = None
+
+    def __call__(self, done: int, total: int, note: str = "") -> None:
+        """``done`` of ``total`` steps; ``note`` in a few words."""
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+        now = time.monotonic()
+        if now - self.told < SECONDS_BETWEEN_NEWS and done < total:
+            return
+        self.told = now
+        told = {"progress": (self.stage, done, total, note)}  # a terminal shows it as a bar
+        text = f", {note}" if note else ""
+        log.info("%s: %d of %d%s", self.stage, done, total, text, extra=told)
+        share = 100.0 * done / total if total else 0.0
+        if self.artifact is None:
+            self.artifact = cast(
+                UUID, create_progress_artifact(share, key=f"progress-{self.stage}")
+            )
+        else:
+            update_progress_artifact(self.artifact, progress=share)
