@@ -34,8 +34,8 @@ MAX_LEARN_ROWS = 2_000
 THUMBNAIL_SIDE = 8
 """Side of what the baselines see of an image (house choice: gradient boosting on more columns
 would take longer than the network)."""
-WIDTH = 64
-"""Output width of the encoder (house choice, measured on digits)."""
+PLANES = 96
+"""Planes of the encoder's last layer (house choice, measured on digits)."""
 
 
 BLANK = Image.new("L", (MAX_SIDE, MAX_SIDE), 128)
@@ -139,7 +139,7 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
     """A small residual convolutional network."""
     from penstock.learning.encoders import ResidualImage
 
-    return ResidualImage(state.channels, state.side, state.mean, state.deviation, WIDTH)
+    return ResidualImage(state.channels, state.side, state.mean, state.deviation, PLANES)
 
 
 def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:

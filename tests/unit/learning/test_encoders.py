@@ -55,10 +55,11 @@ def test_a_shift_moves_pixels_and_repeats_the_border():
 @pytest.mark.parametrize("side", [8, 9, 28, 64])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_image_of_any_size_becomes_a_vector(side, channels):
-    encoder = ResidualImage(channels, side, [0.5] * channels, [0.2] * channels, width=16)
+    encoder = ResidualImage(channels, side, [0.5] * channels, [0.2] * channels, planes=16)
+    assert encoder.width == 16 * 4
     pixels = torch.zeros(1, channels, side, side, dtype=torch.uint8)
     for learning in (True, False):  # a batch of a single image learns too
-        assert encoder.train(learning)({"pixels": pixels}).shape == (1, 16)
+        assert encoder.train(learning)({"pixels": pixels}).shape == (1, encoder.width)
 
 
 @pytest.mark.parametrize("members", [1, 3])
