@@ -105,7 +105,7 @@ def init(
     with tempfile.TemporaryDirectory() as scratch:
         store = LocalStore(Path(scratch))
         snapshot = ingest(opened, data, spec.SplitSpec(), store)
-        contract = propose(store.table(snapshot.rows), snapshot.layout)
+        contract = propose(store.table(snapshot.rows), snapshot.layout, names)
         written = write_project(folder, snapshot, data, contract, force)
     for note in snapshot.evidence.notes:
         _tell(f"note: {note}")

@@ -49,13 +49,21 @@ class Check(Frozen):
     subject : str
         What it is about (a column, a group), empty for the whole.
     value, low, high : float or None
-        The measurement and its 95% interval; None when it could not be measured.
+        The measurement and its interval; None when it could not be measured.
     better : {"lower", "higher"}
         Which direction is good; so whether the limit is a maximum or a minimum.
     burden : {"value", "prove", "disprove"}
         Which end of the interval is held against the limit. ``value``: the measurement
         itself. ``prove``: the *unfavourable* end, so that the good must be shown.
-        ``disprove``: the *favourable* end, so that only a shown harm fails.
+        ``disprove``: the *favourable* end, so that only a shown harm fails. ``differ``: the
+        value itself, but only where the interval excludes ``neutral``, so that what chance
+        alone explains does not fail.
+    neutral : float or None
+        For ``differ``: the value of no effect, for example 1 for a ratio.
+    level : float
+        Confidence of the interval, in (0, 1).
+    gated : bool
+        False for a quantity that is reported beside the gated one: it is a note at most.
     enough : bool
         False when there were too few rows to measure: the outcome is ``insufficient``.
     why, remedy : str
@@ -75,7 +83,10 @@ class Check(Frozen):
     low: Number = None
     high: Number = None
     better: Literal["lower", "higher"] = "lower"
-    burden: Literal["value", "prove", "disprove"] = "value"
+    burden: Literal["value", "prove", "disprove", "differ"] = "value"
+    neutral: Number = None
+    level: float = 0.95
+    gated: bool = True
     enough: bool = True
     why: str = ""
     remedy: str = ""

@@ -1,7 +1,7 @@
-"""The trained model: column states, network, target state. What the MLflow package carries.
+"""The trained model: column states, network, policy. What the MLflow package carries.
 
-It takes raw columns: all preprocessing is inside. Evaluation, the clean-process check and the
-served model all predict through it.
+It takes raw columns: all preprocessing is inside. Evaluation, stress, bias, the clean-process
+check and the served model all predict through it, and decide by the same policy.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from penstock.learning.encoded import Arrays, Encoded
 from penstock.learning.loop import outputs_of
 from penstock.learning.network import Network
 from penstock.learning.sizing import shape_of, sized
-from penstock.records import Layout
+from penstock.measure import groups
+from penstock.records import Column, Layout, Policy
 from penstock.spec import ModelSpec
 
 FORMAT = 1
 """Version of the state file: a reader refuses another one."""
-WEIGHTS, STATE = "weights.safetensors", "state.json"
+WEIGHTS, STATE, POLICY = "weights.safetensors", "state.json", "policy.json"
 SCORE_ROWS = 16_384
 """Rows encoded at once (house choice): memory stays bounded at any size."""
 
@@ -139,10 +140,19 @@ class Model:
         Column and target states.
     network : Network
         With its trained weights.
+    policy : Policy, optional
+        What turns scores into decisions; default: the most probable class.
     """
 
-    def __init__(self, learnt: Learnt, network: Network, device: str = "cpu"):
+    def __init__(
+        self,
+        learnt: Learnt,
+        network: Network,
+        policy: Policy | None = None,
+        device: str = "cpu",
+    ):
         self.learnt = learnt
+        self.policy = policy or Policy()
         self.device = torch.device(device)
         self.network = network.to(self.device).eval()
         self.task = tasks.load(learnt.layout.task)
@@ -154,12 +164,15 @@ class Model:
 
     @classmethod
     def load(cls, folder: Path) -> Model:
-        """Read ``weights.safetensors`` and ``state.json`` of a folder."""
-        return cls.read(folder / WEIGHTS, folder / STATE)
+        """Read ``weights.safetensors``, ``state.json`` and ``policy.json`` of a folder."""
+        policy = Policy.model_validate_json((folder / POLICY).read_text(encoding="utf-8"))
+        return cls.read(folder / WEIGHTS, folder / STATE, policy)
 
     @classmethod
-    def read(cls, weights: Path, state: Path, device: str = "cpu") -> Model:
-        """Read a model from its two files.
+    def read(
+        cls, weights: Path, state: Path, policy: Policy | None = None, device: str = "cpu"
+    ) -> Model:
+        """Read a model from its files.
 
         Raises
         ------
@@ -169,10 +182,11 @@ class Model:
         learnt = Learnt.from_json(state.read_text(encoding="utf-8"), str(state))
         network = learnt.network()
         network.load_state_dict(load_file(weights))
-        return cls(learnt, network, device)
+        return cls(learnt, network, policy, device)
 
     def scores(self, table: pa.Table) -> NDArray[Any]:
-        """Probabilities ``float32[n, classes]``, or values ``float64[n]``.
+        """Probabilities ``float32[n, classes]`` after the policy's temperature, or values
+        ``float64[n]``.
 
         Parameters
         ----------
@@ -184,13 +198,49 @@ class Model:
         BadInput
             When a column is absent or cannot be read as its type.
         """
-        typed = typed_as(table, self.layout)
-        parts = [self._scores(typed.slice(at, SCORE_ROWS)) for at in self._starts(typed)]
+        typed = typed_as(table, self.layout.features)
+        parts = [
+            self.scores_of(self._encoded(typed.slice(at, SCORE_ROWS))) for at in self._starts(typed)
+        ]
         return np.concatenate(parts)
 
+    def encoded(self, table: pa.Table) -> Encoded:
+        """What the network reads, of a table that fits in memory encoded."""
+        return self._encoded(typed_as(table, self.layout.features))
+
+    def scores_of(self, rows: Encoded) -> NDArray[Any]:
+        """Scores of encoded rows, as :meth:`scores`."""
+        outputs = outputs_of(self.network, rows, self.device)
+        scores = self.task.decode(outputs, self.learnt.target)
+        return self.task.tempered(scores, self.policy.temperature)
+
+    def decided(self, table: pa.Table, scores: NDArray[Any]) -> NDArray[Any]:
+        """The policy's decision for each row: ``int64[n]`` class codes, or the values.
+
+        Parameters
+        ----------
+        table : pa.Table
+            Raw columns; the one that makes groups is read where the policy has thresholds by
+            group, even if the network does not read it.
+        scores
+            From :meth:`scores`.
+        """
+        grouping = self.policy.grouping
+        if grouping is None:
+            none = np.zeros(len(scores), dtype=np.int64)
+            return self.task.decided(scores, self.policy, [], none)
+        column = typed_as(table, [self.layout.column(grouping.column)])[grouping.column]
+        codes = groups.codes(column, grouping)
+        return self.task.decided(scores, self.policy, groups.names_of(grouping), codes)
+
     def predict(self, table: pa.Table) -> pa.Table:
-        """One row a row: ``prediction``, and ``probability_<class>`` for classes."""
-        columns = self.task.predictions(self.scores(table), self.layout)
+        """One row a row: ``prediction``, ``probability_<class>``, and the set or interval."""
+        scores = self.scores(table)
+        return self.answer(scores, self.decided(table, scores))
+
+    def answer(self, scores: NDArray[Any], decided: NDArray[Any]) -> pa.Table:
+        """The output columns for scores and decisions."""
+        columns = self.task.predictions(scores, decided, self.policy, self.layout)
         types = {name: pa.string() if v.dtype.kind == "O" else None for name, v in columns.items()}
         return pa.table({name: pa.array(v, types[name]) for name, v in columns.items()})
 
@@ -201,7 +251,7 @@ class Model:
 
     def embed(self, table: pa.Table) -> NDArray[np.float32]:
         """Hidden representation ``float32[n, width]``, the mean over members."""
-        typed = typed_as(table, self.layout)
+        typed = typed_as(table, self.layout.features)
         parts = []
         with torch.inference_mode():
             for at in self._starts(typed):
@@ -215,13 +265,24 @@ class Model:
 
         Kinds: double, string, boolean, datetime, binary.
         """
-        return [(c.name, _kind(c.arrow_type), True) for c in self.layout.features]
+        return [(c.name, _kind(c.arrow_type), True) for c in self.reads]
+
+    @property
+    def reads(self) -> list[Column]:
+        """The columns that a prediction needs: the features, and the one that makes groups."""
+        features = self.layout.features
+        grouping = self.policy.grouping
+        if grouping is None or grouping.column in {column.name for column in features}:
+            return features
+        return [*features, self.layout.column(grouping.column)]
 
     def outputs(self) -> list[tuple[str, str]]:
         """Name and kind of each output column."""
         empty = np.zeros((1, self.task.num_outputs(self.layout)), dtype=np.float32)
         scores = empty if self.layout.classes else empty[:, 0]
-        columns = self.task.predictions(scores, self.layout)
+        codes = np.zeros(1, dtype=np.int64)
+        decided = codes if self.layout.classes else scores
+        columns = self.task.predictions(scores, decided, self.policy, self.layout)
         return [(n, "double" if v.dtype.kind == "f" else "string") for n, v in columns.items()]
 
     def _starts(self, table: pa.Table) -> range:
@@ -230,13 +291,9 @@ class Model:
     def _encoded(self, table: pa.Table) -> Encoded:
         return Encoded.of(self.learnt.encode(table), table.num_rows)
 
-    def _scores(self, table: pa.Table) -> NDArray[Any]:
-        outputs = outputs_of(self.network, self._encoded(table), self.device)
-        return self.task.decode(outputs, self.learnt.target)
 
-
-def typed_as(table: pa.Table, layout: Layout) -> pa.Table:
-    """The feature columns of a table in the layout's Arrow types.
+def typed_as(table: pa.Table, wanted: list[Column]) -> pa.Table:
+    """These columns of a table in their Arrow types.
 
     Raises
     ------
@@ -244,7 +301,7 @@ def typed_as(table: pa.Table, layout: Layout) -> pa.Table:
         Naming every column that is absent or holds a value that its type cannot.
     """
     columns, mistakes = {}, []
-    for column in layout.features:
+    for column in wanted:
         times = table.column_names.count(column.name)
         if times != 1:
             found = "it is absent" if not times else f"it stands there {times} times"

@@ -80,15 +80,12 @@ class Layout(Frozen):
         ``classification`` or ``regression`` (a name in ``penstock.tasks``).
     classes : list of str
         The levels of the target in encoding order; empty for regression.
-    sensitive : list of str
-        Columns whose groups are compared.
     """
 
     columns: list[Column]
     target: str
     task: str
     classes: list[str] = []
-    sensitive: list[str] = []
 
     def named(self, role: Role) -> list[str]:
         """Names of the columns with this role, in order."""
@@ -156,10 +153,14 @@ class Objective(Record):
         A name in ``penstock.learning.losses`` or of an entry point ``penstock.losses``.
     metric : str
         The declared metric, with scikit-learn's name.
+    weights : Rows, optional
+        One column ``weight``, ``float64``, mean 1: what each training row counts, in the order
+        of the training rows. None: every row counts the same.
     """
 
     loss: str
     metric: str
+    weights: Rows | None = None
 
 
 class Fitted(Record):
@@ -192,6 +193,75 @@ class Fitted(Record):
     unsigned: ClassVar[set[str]] = {"evidence", "seconds", "cost"}
 
 
+class Grouping(Frozen):
+    """How a column makes groups; what :mod:`penstock.measure.groups` reads.
+
+    Attributes
+    ----------
+    column : str
+        Its name.
+    levels : list of str
+        The groups of a column of names; empty for numbers.
+    edges : list of float
+        Ascending inner bounds between the groups of a column of numbers.
+    """
+
+    column: str
+    levels: list[str] = []
+    edges: list[float] = []
+
+
+class Policy(Record):
+    """What turns scores into decisions; chosen on validation rows only.
+
+    Attributes
+    ----------
+    temperature : float
+        Probabilities are raised to the power of its inverse and normalised (Guo et al., 2017).
+    threshold : float or None
+        Two classes: the second one is decided from this probability on. None: the most
+        probable class, or the least cost.
+    costs : list of list of float
+        What it costs to decide the column's class where the row's class is true; empty:
+        every error costs the same.
+    grouping, thresholds : Grouping and dict of str to float
+        A threshold a group, by the group's name; groups without one take ``threshold``.
+    coverage : float
+        Share of rows whose truth the prediction set or interval is to hold.
+    radius : float or None
+        Split-conformal quantile of the nonconformity scores; None: no sets or intervals.
+    """
+
+    temperature: float = Field(1.0, gt=0)
+    threshold: Number = None
+    costs: list[list[float]] = []
+    grouping: Grouping | None = None
+    thresholds: dict[str, float] = {}
+    coverage: float = Field(0.9, gt=0, lt=1)
+    radius: Number = None
+
+
+class Findings(Record):
+    """What a stage found that measures only: its evidence is its content."""
+
+    unsigned: ClassVar[set[str]] = {"seconds"}
+
+
+class Profile(Record):
+    """The reference for monitoring.
+
+    Attributes
+    ----------
+    sketch : Blob
+        JSON with a format version: what each column and the scores looked like.
+    sample : Rows, optional
+        A bounded sample of raw feature rows; None where the spec switches it off.
+    """
+
+    sketch: Blob
+    sample: Rows | None = None
+
+
 class Estimate(Frozen):
     """A measured quantity with its 95% interval."""
 
@@ -210,7 +280,8 @@ class Scorecard(Record):
     baselines : dict of str to dict of str to float
         The same metrics for each baseline.
     predictions : Rows
-        Test predictions with target and row losses.
+        The output columns for the test rows, in their order; ``_target`` (class codes or
+        values), ``_decided`` (class codes or values) and ``_row_loss`` beside them.
     """
 
     metrics: dict[str, Estimate]

@@ -7,7 +7,7 @@ No unions and no optional values, on purpose: forms show them badly. ``auto`` or
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
@@ -45,6 +45,9 @@ class Feature(Part):
 
 class Data(Part):
     """Where the rows are and what is predicted."""
+
+    unsigned: ClassVar[set[str]] = {"sensitive"}
+    """What the snapshot does not depend on."""
 
     source: str = Field(
         title="Source",
@@ -96,6 +99,54 @@ class ObjectiveSpec(Part):
 
     loss: str = Field("auto", description="A loss of the task; auto: the task's default.")
     metric: str = Field("auto", description="The declared metric, with scikit-learn's name.")
+    trial_rows: int = Field(
+        6000, ge=0, le=1_000_000,
+        description="Training rows on which the losses are tried against one another; 0: none.",
+    )  # fmt: skip
+
+
+class DecisionSpec(Part):
+    """How scores become decisions; chosen on validation rows only."""
+
+    temperature: bool = Field(True, description="Correct over- or underconfidence.")
+    threshold: Literal["auto", "probable", "metric", "cost"] = Field(
+        "auto",
+        description="probable: the most probable class; metric: best for the declared metric;"
+        " cost: least expected cost by `costs`; auto: metric where that reads decisions.",
+    )
+    costs: list[list[float]] = Field(
+        [], description="Cost matrix: a row a true class, a column a decided class, sorted."
+    )
+    coverage: float = Field(
+        0.9, gt=0, lt=1, description="Share of rows whose truth sets and intervals are to hold."
+    )
+
+
+class BiasSpec(Part):
+    """Which gap between groups is gated, and what is done about it."""
+
+    criterion: Literal["auto", "demographic_parity", "equalized_odds", "worst_group"] = Field(
+        "auto",
+        description="The gated quantity; the others are notes. auto: demographic_parity for two"
+        " classes, else worst_group.",
+    )
+    mitigation: Literal["none", "reweigh", "thresholds"] = Field(
+        "none",
+        description="reweigh the training rows so that label and group are independent; or a"
+        " threshold for each group, which needs the group at prediction time.",
+    )
+    column: str = Field(
+        "", description="The sensitive column that is mitigated; empty: the first one."
+    )
+    min_rows: int = Field(30, ge=2, le=1_000_000, description="Fewest rows to judge a group by.")
+
+
+class ProfileSpec(Part):
+    """What the reference for monitoring holds."""
+
+    sample_rows: int = Field(
+        1000, ge=0, le=100_000, description="Raw rows kept with the model; 0: none."
+    )
 
 
 class ModelSpec(Part):
@@ -120,6 +171,9 @@ class Registry(Part):
     """Where the model is registered, and who says yes."""
 
     model: str = Field("", description="Registered name; empty: the pipeline's name.")
+    approval: Literal["auto", "human"] = Field(
+        "auto", description="human: a better challenger waits for a person's yes."
+    )
 
 
 class Gate(Part):
@@ -167,6 +221,36 @@ class Gates(Part):
     metric_ceiling: Gate = _gate(1e30, "refuse", "Largest declared metric, where less is better.")
     weak_slice: Gate = _gate(0.2, "note", "Largest rise of the loss in a slice, shown, as a share.")
     servable: Gate = _gate(1e-6, "refuse", "Difference of scores in a clean process.")
+    loss_choice: Gate = _gate(
+        0, "warn", "Gain of another loss over the chosen one in the declared metric, shown."
+    )
+    coverage: Gate = _gate(
+        -0.02, "warn", "Coverage of prediction sets or intervals, less the promise."
+    )
+    stress_drop: Gate = _gate(
+        0.1, "note", "Share of the gain over a constant that a mild shift of the input costs."
+    )
+    randomised_weights: Gate = _gate(
+        0.5, "warn", "Rank correlation of attributions with those of a random network."
+    )
+    convergence_delta: Gate = _gate(
+        0.05, "warn", "Share of a prediction that its attributions leave unexplained."
+    )
+    demographic_parity: Gate = _gate(
+        0.8, "refuse", "Least ratio of selection rates (the four-fifths rule, EEOC 1978)."
+    )
+    equalized_odds: Gate = _gate(
+        0.1, "refuse", "Largest difference of true or false positive rates."
+    )
+    worst_group: Gate = _gate(
+        0.5, "refuse", "Largest rise of the loss in a group over that of all rows, as a share."
+    )
+    beats_champion: Gate = _gate(
+        0, "note", "Gain over the champion that is needed to take its place, shown."
+    )
+    champion_group: Gate = _gate(
+        -0.02, "note", "Least gain over the champion in each judged group."
+    )
     extra: dict[str, Gate] = Field({}, description="Gates of checks that plug-ins add.")
 
     @model_validator(mode="before")
@@ -216,6 +300,9 @@ class Pipeline(Part):
     split: SplitSpec = SplitSpec()
     objective: ObjectiveSpec = ObjectiveSpec()
     model: ModelSpec = ModelSpec()
+    decision: DecisionSpec = DecisionSpec()
+    bias: BiasSpec = BiasSpec()
+    profile: ProfileSpec = ProfileSpec()
     registry: Registry = Registry()
     gates: Gates = Gates()
     compute: Compute = Compute()
@@ -225,6 +312,12 @@ class Pipeline(Part):
     def registered_name(self) -> str:
         """The model's name in the registry."""
         return self.registry.model or self.name
+
+    @property
+    def mitigated_column(self) -> str:
+        """The sensitive column whose groups the mitigation levels; empty when there is none."""
+        first = self.data.sensitive[0] if self.data.sensitive else ""
+        return "" if self.bias.mitigation == "none" else self.bias.column or first
 
 
 def locate(pipeline: str | Path, root: Path | None = None) -> Path:

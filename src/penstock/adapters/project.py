@@ -167,7 +167,7 @@ def card_text(name: str, data: spec.Data, snapshot: Snapshot) -> str:
         ("rows", f"{snapshot.rows.num_rows:,}"),
         ("columns", str(len(layout.columns))),
         ("target", f"{layout.target}, {layout.task}{classes}"),
-        ("sensitive", ", ".join(layout.sensitive) or "none named"),
+        ("sensitive", ", ".join(data.sensitive) or "none named"),
         ("SHA-256 of the rows", snapshot.rows.blob.sha256),
     ]
     parts = [

@@ -38,13 +38,29 @@ def judged(check: Check, gate: Gate | None) -> Check:
         remedy = f"declare gates.extra.{check.name} with a limit"
         return check.model_copy(update={"outcome": "refuse", "why": why, "remedy": remedy})
     value = held(check)
+    action = gate.action if check.gated else "note"
     if not check.enough or value is None:
         outcome = "insufficient"
     elif (value <= gate.limit) if check.better == "lower" else (value >= gate.limit):
         outcome = "pass"
+    elif check.burden == "differ" and (told := differs(check)) is not True:
+        outcome = "pass" if told is False else "insufficient"
     else:
-        outcome = gate.action
-    return check.model_copy(update={"limit": gate.limit, "outcome": outcome, "action": gate.action})
+        outcome = action
+    return check.model_copy(update={"limit": gate.limit, "outcome": outcome, "action": action})
+
+
+def differs(check: Check) -> bool | None:
+    """Whether the interval excludes the neutral value; None where there is no interval.
+
+    Examples
+    --------
+    >>> differs(Check(name="c", stage="s", value=0.7, low=0.6, high=0.9, neutral=1))
+    True
+    """
+    if check.low is None or check.high is None or check.neutral is None:
+        return None
+    return not check.low <= check.neutral <= check.high
 
 
 def held(check: Check) -> float | None:
@@ -55,7 +71,7 @@ def held(check: Check) -> float | None:
     >>> held(Check(name="c", stage="s", value=2, low=1, high=3, better="lower", burden="prove"))
     3.0
     """
-    if check.burden == "value":
+    if check.burden in ("value", "differ"):
         return check.value
     unfavourable = check.high if check.better == "lower" else check.low
     favourable = check.low if check.better == "lower" else check.high

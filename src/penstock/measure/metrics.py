@@ -2,7 +2,8 @@
 
 Every metric takes ``target`` (``int64[n]`` class codes or ``float[n]``) and ``scores``
 (``float[n, classes]`` probabilities or ``float[n]``) and returns one float; nan where it is
-not defined (for example ROC AUC on one class).
+not defined (for example ROC AUC on one class). Metrics of decisions also take ``decided``
+(``int64[n]`` class codes); without it the most probable class is decided.
 """
 
 from __future__ import annotations
@@ -27,14 +28,30 @@ class Metric:
         Which direction is good.
     low, high : float
         Its range.
-    measure : callable
-        ``(target, scores) -> float``.
+    function : callable
+        ``(target, scores) -> float``, or ``(target, decided, classes) -> float``.
+    reads : {"scores", "decisions"}
+        Which of the two.
     """
 
     better: Literal["higher", "lower"]
     low: float
     high: float
-    measure: Callable[[Array, Array], float]
+    function: Callable[..., float]
+    reads: Literal["scores", "decisions"] = "scores"
+
+    def measure(self, target: Array, scores: Array, decided: Array | None = None) -> float:
+        """The metric of these rows.
+
+        Parameters
+        ----------
+        target, scores, decided
+            As the module says; ``decided`` None: the most probable class.
+        """
+        if self.reads == "scores":
+            return self.function(target, scores)
+        decided = scores.argmax(axis=1) if decided is None else decided
+        return self.function(target.astype(np.int64), decided, scores.shape[1])
 
 
 def of(name: str) -> Metric:
@@ -106,24 +123,21 @@ def _by_threshold(
     return positives, totals - positives
 
 
-def _accuracy(target: Array, scores: Array) -> float:
-    return float(np.mean(scores.argmax(axis=1) == target))
+def _accuracy(target: Array, decided: Array, count: int) -> float:
+    return float(np.mean(decided == target))
 
 
-def _balanced_accuracy(target: Array, scores: Array) -> float:
+def _balanced_accuracy(target: Array, decided: Array, count: int) -> float:
     """Mean recall over the classes that are present."""
-    right = scores.argmax(axis=1) == target
-    totals = np.bincount(target.astype(np.int64), minlength=scores.shape[1])
-    hits = np.bincount(target.astype(np.int64), weights=right, minlength=scores.shape[1])
+    totals = np.bincount(target, minlength=count)
+    hits = np.bincount(target, weights=decided == target, minlength=count)
     return float(np.mean(hits[totals > 0] / totals[totals > 0]))
 
 
-def _f1(target: Array, scores: Array) -> float:
+def _f1(target: Array, decided: Array, count: int) -> float:
     """F1 of the second of two classes; the mean over classes of more. 0 where undefined."""
-    guess, codes = scores.argmax(axis=1), target.astype(np.int64)
-    count = scores.shape[1]
-    hits = np.bincount(codes[guess == codes], minlength=count)
-    either = np.bincount(codes, minlength=count) + np.bincount(guess, minlength=count)
+    hits = np.bincount(target[decided == target], minlength=count)
+    either = np.bincount(target, minlength=count) + np.bincount(decided, minlength=count)
     each = np.divide(2.0 * hits, either, out=np.zeros(count), where=either > 0)
     present = np.flatnonzero(either > 0)
     return float(each[1] if count == 2 else each[present].mean())
@@ -172,9 +186,9 @@ def _r2(target: Array, scores: Array) -> float:
 METRICS: dict[str, Metric] = {
     "roc_auc": Metric("higher", 0.0, 1.0, _roc_auc),
     "average_precision": Metric("higher", 0.0, 1.0, _average_precision),
-    "accuracy": Metric("higher", 0.0, 1.0, _accuracy),
-    "balanced_accuracy": Metric("higher", 0.0, 1.0, _balanced_accuracy),
-    "f1": Metric("higher", 0.0, 1.0, _f1),
+    "accuracy": Metric("higher", 0.0, 1.0, _accuracy, "decisions"),
+    "balanced_accuracy": Metric("higher", 0.0, 1.0, _balanced_accuracy, "decisions"),
+    "f1": Metric("higher", 0.0, 1.0, _f1, "decisions"),
     "log_loss": Metric("lower", 0.0, float("inf"), _log_loss),
     "brier_score": Metric("lower", 0.0, 2.0, _brier),
     "rmse": Metric("lower", 0.0, float("inf"), _rmse),

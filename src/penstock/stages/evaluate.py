@@ -20,17 +20,23 @@ from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.measure import metrics, slices
 from penstock.measure.baselines import Baseline, baselines, matrix_of
 from penstock.measure.calibration import Calibration, calibration
-from penstock.measure.intervals import bootstrap
+from penstock.measure.intervals import bootstrap, wilson
 from penstock.model import Model
 from penstock.ports import Progress, Store
-from penstock.records import Estimate, Fitted, Layout, Rows, Scorecard
+from penstock.records import Estimate, Fitted, Policy, Rows, Scorecard
 
 MODEL = "model"
 Scores = dict[str, NDArray[Any]]
 
 
 def evaluate(
-    fitted: Fitted, train: Rows, test: Rows, seed: int, store: Store, progress: Progress
+    fitted: Fitted,
+    policy: Policy,
+    train: Rows,
+    test: Rows,
+    seed: int,
+    store: Store,
+    progress: Progress,
 ) -> Scorecard:
     """Measure the model and the baselines on the test rows.
 
@@ -38,6 +44,8 @@ def evaluate(
     ----------
     fitted : Fitted
         The trained model.
+    policy : Policy
+        What turns its scores into decisions.
     train : Rows
         What the baselines learn from.
     test : Rows
@@ -47,21 +55,24 @@ def evaluate(
     store, progress
         Where rows are; who is told.
     """
-    model = Model.read(store.path(fitted.weights), store.path(fitted.state))
+    model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
     layout = fitted.layout
     task = tasks.load(layout.task)
     table = store.table(test)
     target = task.encode_target(table[layout.target], layout)
     scores = model.scores(table)
+    decided = model.decided(table, scores)
     progress(1, 3, "baselines")
     others = _baselines(model, store.table(train), table, seed)
     progress(2, 3, "intervals")
-    estimates = measured(task.metrics(layout), target, scores, seed)
+    estimates = measured(task.metrics(layout), target, scores, decided, seed)
     checks = [
-        declared(fitted.metric, estimates[fitted.metric]),
+        declared_metric(fitted.metric, estimates[fitted.metric]),
         compression(model, target, scores, seed),
-        *gains(fitted.metric, target, scores, others, seed),
+        *gains(fitted.metric, target, scores, decided, others, seed),
     ]
+    if policy.radius is not None:
+        checks.append(coverage(task.covered(scores, target, policy.radius), policy.coverage))
     tables = {"metrics": _metrics_table(estimates, others, target)}
     figures = {"baselines": _baselines_figure(fitted.metric, estimates, others, target)}
     notes = [note for other in others.values() for note in other.notes]
@@ -81,22 +92,26 @@ def evaluate(
             name: {m: metrics.of(m).measure(target, other.scores) for m in estimates}
             for name, other in others.items()
         },
-        predictions=store.keep_table(_predictions(task, scores, target, losses, layout)),
+        predictions=store.keep_table(_predictions(model, scores, decided, target, losses)),
         evidence=Evidence(checks=checks, tables=tables, figures=figures, notes=notes),
     )
 
 
 def measured(
-    names: tuple[str, ...], target: NDArray[Any], scores: NDArray[Any], seed: int
+    names: tuple[str, ...],
+    target: NDArray[Any],
+    scores: NDArray[Any],
+    decided: NDArray[Any],
+    seed: int,
 ) -> dict[str, Estimate]:
     """Each metric with its bootstrap interval over rows."""
     chosen = [metrics.of(name) for name in names]
     if scores.ndim == 2:  # resamples then come nearly sorted, which is what metrics wait for
         order = np.argsort(scores[:, -1], kind="stable")
-        target, scores = target[order], scores[order]
+        target, scores, decided = target[order], scores[order], decided[order]
 
     def measure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.array([metric.measure(target[rows], scores[rows]) for metric in chosen])
+        return np.array([m.measure(target[rows], scores[rows], decided[rows]) for m in chosen])
 
     values = measure(np.arange(len(target)))
     low, high = bootstrap(measure, len(target), seed)
@@ -106,7 +121,7 @@ def measured(
     }
 
 
-def declared(name: str, estimate: Estimate) -> Check:
+def declared_metric(name: str, estimate: Estimate) -> Check:
     """The declared metric, for ``gates.metric_floor``, or for errors ``metric_ceiling``."""
     better = metrics.of(name).better
     gate = "metric_floor" if better == "higher" else "metric_ceiling"
@@ -124,13 +139,18 @@ def declared(name: str, estimate: Estimate) -> Check:
 
 
 def gains(
-    name: str, target: NDArray[Any], scores: NDArray[Any], others: dict[str, Baseline], seed: int
+    name: str,
+    target: NDArray[Any],
+    scores: NDArray[Any],
+    decided: NDArray[Any],
+    others: dict[str, Baseline],
+    seed: int,
 ) -> list[Check]:
     """The model's gain over each baseline in the declared metric, over the same resamples."""
     measure_one = metrics.of(name).measure
 
     def measure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        mine = measure_one(target[rows], scores[rows])
+        mine = measure_one(target[rows], scores[rows], decided[rows])
         theirs = [measure_one(target[rows], other.scores[rows]) for other in others.values()]
         return np.array([gain(name, mine, value) for value in theirs])
 
@@ -205,6 +225,23 @@ def compression(model: Model, target: NDArray[Any], scores: NDArray[Any], seed: 
     )
 
 
+def coverage(held: NDArray[np.bool_], promised: float) -> Check:
+    """Share of rows whose truth the set or interval holds, less the promise; Wilson interval."""
+    share, (low, high) = float(held.mean()), wilson(int(held.sum()), len(held))
+    return Check(
+        name="coverage",
+        stage="evaluate",
+        value=share - promised,
+        low=low - promised,
+        high=high - promised,
+        better="higher",
+        burden="disprove",
+        why=f"The prediction sets or intervals hold the truth of {share:.1%} of the test rows;"
+        f" {promised:.0%} was promised.",
+        remedy="validation and test rows differ: look at part_difference, or split by time",
+    )
+
+
 def _baselines(model: Model, train: pa.Table, test: pa.Table, seed: int) -> dict[str, Baseline]:
     """The task's baselines, trained on the training rows."""
     layout, task = model.layout, model.task
@@ -243,14 +280,16 @@ def _calibration_check(found: Calibration) -> Check:
 
 
 def _predictions(
-    task: tasks.Task,
+    model: Model,
     scores: NDArray[Any],
+    decided: NDArray[Any],
     target: NDArray[Any],
     losses: NDArray[Any],
-    layout: Layout,
 ) -> pa.Table:
-    columns = task.predictions(scores, layout)
-    return pa.table({**columns, "_target": target, "_row_loss": losses})
+    answer = model.answer(scores, decided)
+    for name, values in (("_target", target), ("_decided", decided), ("_row_loss", losses)):
+        answer = answer.append_column(name, pa.array(values))
+    return answer
 
 
 def _metrics_table(

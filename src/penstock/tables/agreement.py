@@ -171,18 +171,30 @@ def layout_of(
                 "say in data.features what a column is, for example id: category",
             )
         )
-    stored = {column.name for column in found}
-    lost = [name for name in data.sensitive if name not in stored]
+    layout = Layout(columns=found, target=data.target, task=goal.task)
+    check_sensitive(layout, data.sensitive)
+    return layout
+
+
+def check_sensitive(layout: Layout, sensitive: list[str]) -> None:
+    """Hold the sensitive columns against those of a snapshot.
+
+    Raises
+    ------
+    BadInput
+        With every one that is not stored, or whose kind makes no groups.
+    """
+    kinds = {column.name: column.modality for column in layout.columns}
+    lost = [name for name in sensitive if kinds.get(name, "image") in ("image", "audio")]
     if lost:
         raise BadInput(
             Mistake(
                 "a sensitive column holds values that make groups",
-                surveys[name].why,
+                f"{name} is {kinds.get(name, 'of no kind that is read')}",
                 f"data.sensitive: {name}",
             )
             for name in lost
         )
-    return Layout(columns=found, target=data.target, task=goal.task, sensitive=data.sensitive)
 
 
 def _role(survey: Survey, kind: str, data: spec.Data, split: spec.SplitSpec) -> Role:

@@ -8,6 +8,7 @@ table and its layout -> expectations
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ READ = ("feature", "target", "split", "group", "time")
 """Roles of the columns that a pipeline reads."""
 
 
-def propose(table: pa.Table, layout: Layout) -> list[dict[str, Any]]:
+def propose(table: pa.Table, layout: Layout, sensitive: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Expectations that these rows meet, and that new honest rows nearly always meet.
 
     Parameters
@@ -37,17 +38,15 @@ def propose(table: pa.Table, layout: Layout) -> list[dict[str, Any]]:
         The snapshot; at least one row.
     layout : Layout
         Its columns.
+    sensitive : sequence of str
+        Columns that are watched even if no model reads them.
 
     Returns
     -------
     list of dict
         ``type``, ``kwargs`` and ``meta``, as ``contract.write_contract`` takes them.
     """
-    read = [
-        column
-        for column in layout.columns
-        if column.role in READ or column.name in layout.sensitive
-    ]
+    read = [column for column in layout.columns if column.role in READ or column.name in sensitive]
     proposed = _of_table(table, [column.name for column in read])
     for column in read:
         proposed += _of_column(table[column.name], column)

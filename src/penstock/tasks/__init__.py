@@ -13,11 +13,13 @@ from penstock.errors import BadInput, Mistake
 from penstock.records import Objective
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import pyarrow as pa
 
     from penstock.evidence import Figure
-    from penstock.records import Layout
+    from penstock.records import Layout, Policy
     from penstock.spec import ObjectiveSpec
 
 
@@ -61,8 +63,27 @@ class Task(Protocol):
     def constant(self, target: np.ndarray, layout: Layout) -> np.ndarray:
         """Scores of the best constant prediction for these rows; for compression."""
 
-    def predictions(self, scores: np.ndarray, layout: Layout) -> dict[str, Any]:
-        """Output columns by name: ``prediction``, and ``probability_<class>``."""
+    def tempered(self, scores: np.ndarray, temperature: float) -> np.ndarray:
+        """Scores as sure of themselves as the policy's temperature says."""
+
+    def decided(
+        self, scores: np.ndarray, policy: Policy, groups: Sequence[str], codes: np.ndarray
+    ) -> np.ndarray:
+        """``int64[n]`` class codes, or the values themselves.
+
+        ``groups`` are names and ``codes`` the group of each row, for thresholds by group.
+        """
+
+    def nonconformity(self, scores: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """How badly each row fits its score, ``float64[n]``, for conformal sets and intervals."""
+
+    def covered(self, scores: np.ndarray, target: np.ndarray, radius: float) -> np.ndarray:
+        """Whether each row's set or interval of this radius holds the truth, ``bool[n]``."""
+
+    def predictions(
+        self, scores: np.ndarray, decided: np.ndarray, policy: Policy, layout: Layout
+    ) -> dict[str, Any]:
+        """Output columns by name: ``prediction``, ``probability_<class>``, set or interval."""
 
     def baselines(self, layout: Layout, seed: int) -> dict[str, Any]:
         """scikit-learn estimators by name: ``trivial``, ``linear``, ``boosting``."""

@@ -5,6 +5,7 @@ The second of two classes, in sorted order, is the positive one, as in scikit-le
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from penstock.measure import curves
+from penstock.measure import curves, decisions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from penstock.evidence import Figure
-    from penstock.records import Layout
+    from penstock.records import Layout, Policy
 
 LOSSES = ("cross_entropy",)
 
@@ -111,13 +114,49 @@ def constant(target: NDArray[np.int64], layout: Layout) -> NDArray[np.float32]:
     return np.tile(shares.astype(np.float32), (len(target), 1))
 
 
-def predictions(scores: NDArray[np.float32], layout: Layout) -> dict[str, Any]:
-    """``prediction`` (class name) and one ``probability_<class>`` column a class."""
+def tempered(scores: NDArray[np.float32], temperature: float) -> NDArray[Any]:
+    """Probabilities as sure of themselves as the temperature says."""
+    return decisions.tempered(scores, temperature)
+
+
+def decided(
+    scores: NDArray[np.float32], policy: Policy, groups: Sequence[str], codes: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Class codes: by threshold, by cost, or the most probable."""
+    return decisions.decided(scores, policy, groups, codes)
+
+
+def nonconformity(scores: NDArray[np.float32], target: NDArray[np.int64]) -> NDArray[np.float64]:
+    """1 minus the probability of the true class."""
+    return 1.0 - scores[np.arange(len(target)), target].astype(np.float64)
+
+
+def covered(
+    scores: NDArray[np.float32], target: NDArray[np.int64], radius: float
+) -> NDArray[np.bool_]:
+    """Whether the prediction set holds the true class."""
+    return nonconformity(scores, target) <= radius
+
+
+def predictions(
+    scores: NDArray[np.float32], decided: NDArray[np.int64], policy: Policy, layout: Layout
+) -> dict[str, Any]:
+    """``prediction`` (class name), one ``probability_<class>`` column a class, and
+    ``prediction_set``: a JSON list of class names, where the policy has a radius."""
     names = np.asarray(layout.classes, dtype=object)
-    columns: dict[str, Any] = {"prediction": names[scores.argmax(axis=1)]}
+    columns: dict[str, Any] = {"prediction": names[decided]}
     for code, name in enumerate(layout.classes):
         columns[f"probability_{name}"] = scores[:, code].astype(np.float64)
+    if policy.radius is not None:
+        columns["prediction_set"] = _listed(decisions.members(scores, policy.radius), names)
     return columns
+
+
+def _listed(held: NDArray[np.bool_], names: NDArray[Any]) -> NDArray[Any]:
+    """Each distinct set is written once."""
+    patterns, which = np.unique(held, axis=0, return_inverse=True)
+    texts = [json.dumps(names[pattern].tolist(), ensure_ascii=False) for pattern in patterns]
+    return np.asarray(texts, dtype=object)[which.reshape(-1)]
 
 
 def baselines(layout: Layout, seed: int) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from penstock.measure import curves
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from penstock.evidence import Figure
-    from penstock.records import Layout
+    from penstock.records import Layout, Policy
 
 LOSSES = ("squared_error", "absolute_error", "huber")
 
@@ -72,9 +74,41 @@ def constant(target: NDArray[np.float64], layout: Layout) -> NDArray[np.float64]
     return np.full(len(target), np.mean(target), dtype=np.float64)
 
 
-def predictions(scores: NDArray[np.float64], layout: Layout) -> dict[str, Any]:
-    """``prediction`` in the target's unit."""
-    return {"prediction": scores.astype(np.float64)}
+def tempered(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    """The values: a number has no temperature."""
+    return scores
+
+
+def decided(
+    scores: NDArray[np.float64], policy: Policy, groups: Sequence[str], codes: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The values themselves."""
+    return scores
+
+
+def nonconformity(scores: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Absolute error, in the target's unit."""
+    return np.abs(target - scores)
+
+
+def covered(
+    scores: NDArray[np.float64], target: NDArray[np.float64], radius: float
+) -> NDArray[np.bool_]:
+    """Whether the prediction interval holds the true value."""
+    held: NDArray[np.bool_] = nonconformity(scores, target) <= radius
+    return held
+
+
+def predictions(
+    scores: NDArray[np.float64], decided: NDArray[np.float64], policy: Policy, layout: Layout
+) -> dict[str, Any]:
+    """``prediction`` in the target's unit; ``prediction_low`` and ``prediction_high`` where the
+    policy has a radius."""
+    columns: dict[str, Any] = {"prediction": scores.astype(np.float64)}
+    if policy.radius is not None:
+        columns["prediction_low"] = columns["prediction"] - policy.radius
+        columns["prediction_high"] = columns["prediction"] + policy.radius
+    return columns
 
 
 def baselines(layout: Layout, seed: int) -> dict[str, Any]:
