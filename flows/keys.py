@@ -48,7 +48,7 @@ def _signed(value: Any) -> Any:
     if isinstance(value, Record):
         return value.fingerprint
     if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
+        return value.model_dump(mode="json", exclude=getattr(type(value), "unsigned", None))
     if isinstance(value, list):
         return [_signed(item) for item in value]
     return value

@@ -43,7 +43,7 @@ class Run:
     cached : list of str
         Stages whose record was there already.
     mlflow_run : str
-        Run id; empty before :meth:`track`.
+        Run id; empty before :meth:`begin`.
     """
 
     def __init__(self, services: Services, refresh: bool):
@@ -106,10 +106,19 @@ class Run:
         lines = [f"- {name}: {_interval(estimate)}" for name, estimate in scorecard.metrics.items()]
         return "\n".join([text.strip(), "", "## Measured on the test rows (95%)", "", *lines])
 
-    def track(self, snapshot: Snapshot) -> None:
-        """Start the MLflow run: from here on its place in MLflow is known."""
+    def begin(self, snapshot: Snapshot) -> None:
+        """Hold the spec's choices against the columns, and start the MLflow run.
+
+        Raises
+        ------
+        BadInput
+            With every choice that this table does not allow.
+        """
         from prefect.runtime import flow_run
 
+        from penstock.tables.choices import check_choices
+
+        check_choices(self.spec, snapshot.layout)
         tags = {
             "penstock.pipeline": self.spec.name,
             "penstock.data": snapshot.rows.blob.sha256,
@@ -121,6 +130,17 @@ class Run:
         tracking = self.services.tracking
         name = f"{self.spec.name} {datetime.now():%Y-%m-%d %H:%M:%S}"
         self.mlflow_run = tracking.start(self.spec.name, tags, self.services.folder, name)
+
+    def required(self, before_training: bool = False) -> list[str]:
+        """Names of the checks without which nothing passes."""
+        from penstock.stages.judge import BEFORE_TRAINING, REQUIRED
+
+        if before_training:
+            return list(BEFORE_TRAINING)
+        snapshot = self.records["ingest"]
+        assert isinstance(snapshot, Snapshot)
+        gated = self.spec.bias.gated(len(snapshot.layout.classes))
+        return [*REQUIRED, gated] if self.spec.data.sensitive else list(REQUIRED)
 
     def end(self, decision: Decision) -> State[Any]:
         """Write the report, tell MLflow and Prefect, and say how the run ended."""

@@ -83,10 +83,10 @@ def _run(wrapped: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any])
             *args, return_state=True, **kwargs
         )
         record, was_cached = cast(Record, state.result()), False
-    run.records[name] = record
-    run.seconds[name] = round(time.monotonic() - started, 3)
-    if was_cached:
+    if was_cached and name not in run.records:
         run.cached.append(name)
+    run.records[name] = record  # of a stage that runs twice, the last one counts
+    run.seconds[name] = round(run.seconds.get(name, 0) + time.monotonic() - started, 3)
     log.info("%s: %s", name, "cached" if was_cached else f"{run.seconds[name]:.1f} s")
     return record
 

@@ -13,16 +13,29 @@ from flows.staging import stage
 from penstock.evidence import Check
 from penstock.records import (
     Decision,
+    Findings,
     Fitted,
     Layout,
     Objective,
+    Policy,
+    Profile,
     Rows,
     Scorecard,
     Snapshot,
     Split,
     Verdict,
 )
-from penstock.spec import Compute, Data, Gates, ModelSpec, ObjectiveSpec, SplitSpec
+from penstock.spec import (
+    BiasSpec,
+    Compute,
+    Data,
+    DecisionSpec,
+    Gates,
+    ModelSpec,
+    ObjectiveSpec,
+    ProfileSpec,
+    SplitSpec,
+)
 
 HOUR = 3600
 
@@ -34,13 +47,6 @@ def ingest(source: SourceContent, data: Data, split: SplitSpec) -> Snapshot:
 
     run = current()
     return ingest(run.services.source, data, split, run.store, run.progress("ingest"))
-
-
-def objective(layout: Layout, spec: ObjectiveSpec) -> Objective:
-    """The loss that is optimised and the metric that is declared."""
-    from penstock.tasks import objective_of
-
-    return objective_of(spec, layout)
 
 
 @stage(timeout_seconds=4 * HOUR)
@@ -62,6 +68,23 @@ def split(snapshot: Snapshot, spec: SplitSpec) -> Split:
     return split(snapshot, spec, run.store, run.progress("split"))
 
 
+@stage(timeout_seconds=4 * HOUR)
+def objective(
+    train: Rows,
+    valid: Rows,
+    layout: Layout,
+    spec: ObjectiveSpec,
+    model: ModelSpec,
+    reweighed: str,
+) -> Objective:
+    """Choose the loss that is optimised; try it against the others."""
+    from penstock.stages.objective import objective
+
+    run = current()
+    tell = run.progress("objective")
+    return objective(train, valid, layout, spec, model, reweighed, run.store, tell)
+
+
 @stage(timeout_seconds=48 * HOUR)
 def fit(
     train: Rows,
@@ -79,33 +102,112 @@ def fit(
     return fit(train, valid, layout, objective, spec, compute, run.store, tell, key)
 
 
+@stage(timeout_seconds=4 * HOUR)
+def decide(
+    fitted: Fitted, valid: Rows, spec: DecisionSpec, criterion: str, levelled: str, seed: int
+) -> Policy:
+    """Choose how scores become decisions, on validation rows."""
+    from penstock.stages.decide import decide
+
+    run = current()
+    tell = run.progress("decide")
+    return decide(fitted, valid, spec, criterion, levelled, seed, run.store, tell)
+
+
 @stage(timeout_seconds=12 * HOUR)
-def evaluate(fitted: Fitted, train: Rows, test: Rows, seed: int) -> Scorecard:
+def evaluate(fitted: Fitted, policy: Policy, train: Rows, test: Rows, seed: int) -> Scorecard:
     """Score the test rows, and hold the model against simpler ones."""
     from penstock.stages.evaluate import evaluate
 
     run = current()
-    return evaluate(fitted, train, test, seed, run.store, run.progress("evaluate"))
+    return evaluate(fitted, policy, train, test, seed, run.store, run.progress("evaluate"))
+
+
+@stage(timeout_seconds=12 * HOUR)
+def stress(fitted: Fitted, policy: Policy, test: Rows, seed: int) -> Findings:
+    """Change the input as the world does, and see what the model makes of it."""
+    from penstock.stages.stress import stress
+
+    run = current()
+    return stress(fitted, policy, test, seed, run.store, run.progress("stress"))
+
+
+@stage(timeout_seconds=12 * HOUR)
+def explain(fitted: Fitted, policy: Policy, train: Rows, test: Rows, seed: int) -> Findings:
+    """Say which columns the predictions rest on, and whether that can be believed."""
+    from penstock.stages.explain import explain
+
+    run = current()
+    return explain(fitted, policy, train, test, seed, run.store, run.progress("explain"))
+
+
+@stage(timeout_seconds=4 * HOUR)
+def bias(
+    fitted: Fitted,
+    scorecard: Scorecard,
+    train: Rows,
+    test: Rows,
+    sensitive: list[str],
+    spec: BiasSpec,
+    plain_fitted: Fitted,
+    plain_policy: Policy,
+    seed: int,
+) -> Findings:
+    """Compare groups, before and after a mitigation."""
+    from penstock.stages.bias import bias
+
+    run = current()
+    plain = (None, None) if spec.mitigation == "none" else (plain_fitted, plain_policy)
+    tell = run.progress("bias")
+    return bias(fitted, scorecard, train, test, sensitive, spec, *plain, seed, run.store, tell)
+
+
+@stage(timeout_seconds=4 * HOUR)
+def profile(
+    fitted: Fitted,
+    policy: Policy,
+    scorecard: Scorecard,
+    train: Rows,
+    test: Rows,
+    spec: ProfileSpec,
+) -> Profile:
+    """Write down what monitoring will compare with."""
+    from penstock.stages.profile import profile
+
+    run = current()
+    tell = run.progress("profile")
+    return profile(fitted, policy, scorecard, train, test, spec, run.store, tell)
 
 
 @stage(timeout_seconds=HOUR, cached=False)
-def judge(checks: list[Check], gates: Gates, before_training: bool = False) -> Verdict:
+def judge(checks: list[Check], gates: Gates, required: list[str]) -> Verdict:
     """Hold every check against its gate."""
-    from penstock.stages.judge import BEFORE_TRAINING, REQUIRED, judge
+    from penstock.stages.judge import judge
 
-    return judge(checks, gates, BEFORE_TRAINING if before_training else REQUIRED)
+    return judge(checks, gates, required)
 
 
 @stage(timeout_seconds=4 * HOUR, cached=False)
-def register(fitted: Fitted, scorecard: Scorecard, verdict: Verdict, test: Rows) -> Decision:
+def register(
+    fitted: Fitted,
+    policy: Policy,
+    reference: Profile,
+    scorecard: Scorecard,
+    verdict: Verdict,
+    train: Rows,
+    test: Rows,
+) -> Decision:
     """Give the model a version and an alias, if its verdict lets it."""
     from penstock.stages.register import register
 
     run = current()
     return register(
         fitted,
+        policy,
+        reference,
         scorecard,
         verdict,
+        train,
         test,
         run.spec,
         run.services.registry,

@@ -9,16 +9,23 @@ from prefect.states import State
 
 from flows.running import flow_run_name, opened
 from flows.tasks import (
+    bias,
+    decide,
     evaluate,
+    explain,
     fit,
     ingest,
     judge,
     objective,
+    profile,
     refuse,
     register,
     split,
+    stress,
     validate,
 )
+from penstock.records import Fitted, Policy, Split
+from penstock.spec import Pipeline
 
 
 @flow(name="train", flow_run_name=flow_run_name, validate_parameters=False)
@@ -39,16 +46,37 @@ def train(
     with opened(pipeline, overrides, refresh) as run:
         spec = run.spec
         snapshot = ingest(run.source, spec.data, spec.split)
-        run.track(snapshot)
-        goal = objective(snapshot.layout, spec.objective)
+        run.begin(snapshot)
         clean = validate(snapshot, run.contract)
         parts = split(clean, spec.split)
 
-        verdict = judge(run.checks, spec.gates, before_training=True)
+        verdict = judge(run.checks, spec.gates, run.required(before_training=True))
         if not verdict.passed:
             return run.end(refuse(verdict))
 
-        fitted = fit(parts.train, parts.valid, parts.layout, goal, spec.model, spec.compute)
-        scorecard = evaluate(fitted, parts.train, parts.test, spec.split.seed)
-        verdict = judge(run.checks, spec.gates)
-        return run.end(register(fitted, scorecard, verdict, parts.test))
+        plain = learn(parts, spec, mitigation="none")
+        fitted, policy = plain
+        if spec.bias.mitigation != "none":
+            fitted, policy = learn(parts, spec, spec.bias.mitigation)
+
+        train, test, seed = parts.train, parts.test, spec.split.seed
+        scorecard = evaluate(fitted, policy, train, test, seed)
+        stress(fitted, policy, test, seed)
+        explain(fitted, policy, train, test, seed)
+        bias(fitted, scorecard, train, test, spec.data.sensitive, spec.bias, *plain, seed)
+        reference = profile(fitted, policy, scorecard, train, test, spec.profile)
+
+        verdict = judge(run.checks, spec.gates, run.required())
+        return run.end(register(fitted, policy, reference, scorecard, verdict, train, test))
+
+
+def learn(parts: Split, spec: Pipeline, mitigation: str) -> tuple[Fitted, Policy]:
+    """Choose the loss, train, and choose how scores become decisions."""
+    column = spec.mitigated_column
+    reweighed = column if mitigation == "reweigh" else ""
+    levelled = column if mitigation == "thresholds" else ""
+    criterion = spec.bias.criterion if levelled else "auto"
+    train, valid, layout, seed = parts.train, parts.valid, parts.layout, spec.split.seed
+    goal = objective(train, valid, layout, spec.objective, spec.model, reweighed)
+    fitted = fit(train, valid, layout, goal, spec.model, spec.compute)
+    return fitted, decide(fitted, valid, spec.decision, criterion, levelled, seed)

@@ -140,6 +140,17 @@ class BiasSpec(Part):
     )
     min_rows: int = Field(30, ge=2, le=1_000_000, description="Fewest rows to judge a group by.")
 
+    def gated(self, num_classes: int) -> str:
+        """The gated quantity, with ``auto`` said; 0 classes is a regression.
+
+        Examples
+        --------
+        >>> BiasSpec().gated(2), BiasSpec().gated(0)
+        ('demographic_parity', 'worst_group')
+        """
+        usual = "demographic_parity" if num_classes == 2 else "worst_group"
+        return usual if self.criterion == "auto" else self.criterion
+
 
 class ProfileSpec(Part):
     """What the reference for monitoring holds."""

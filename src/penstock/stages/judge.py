@@ -8,6 +8,8 @@ Evidence -> Verdict
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from penstock.evidence import Check, Evidence, Table
 from penstock.measure.judging import judged
 from penstock.records import Verdict
@@ -18,7 +20,7 @@ REQUIRED = (*BEFORE_TRAINING, "beats_trivial", "compression")
 """Checks without which there is no verdict but a refusal, where their gates may refuse."""
 
 
-def judge(checks: list[Check], gates: Gates, required: tuple[str, ...] = REQUIRED) -> Verdict:
+def judge(checks: list[Check], gates: Gates, required: Sequence[str] = REQUIRED) -> Verdict:
     """Judge the checks of a run.
 
     Parameters
@@ -27,7 +29,7 @@ def judge(checks: list[Check], gates: Gates, required: tuple[str, ...] = REQUIRE
         Measured by the stages, in the order of the story.
     gates : Gates
         Limits and actions.
-    required : tuple of str
+    required : sequence of str
         Names that have to be among the checks; a missing one is refused as not measured.
 
     Returns
