@@ -32,15 +32,26 @@ def of_bytes(content: bytes) -> str:
 
 
 def of_json(value: Any) -> str:
-    """Hexadecimal SHA-256 of a JSON value in canonical form (sorted keys, no spaces).
+    """Hexadecimal SHA-256 of a JSON value in canonical form.
 
     Examples
     --------
     >>> of_json({"b": 1, "a": 2}) == of_json({"a": 2, "b": 1})
     True
     """
+    return of_bytes(canonical(value))
+
+
+def canonical(value: Any) -> bytes:
+    """A JSON value in its one form: sorted keys, no spaces, UTF-8.
+
+    Examples
+    --------
+    >>> canonical({"b": 1, "a": "\u00fc"}).decode()
+    '{"a":"\u00fc","b":1}'
+    """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return of_bytes(text.encode())
+    return text.encode()
 
 
 def of_file(path: Path) -> str:

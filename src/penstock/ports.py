@@ -140,8 +140,11 @@ class Registry(Protocol):
     def same(self, name: str, fingerprint: str) -> Version | None:
         """The newest version that was made from this model; None when there is none."""
 
-    def package(self, weights: Path, state: Path, destination: Path) -> Path:
-        """Write the model as a folder that serves itself; returns that folder."""
+    def package(self, files: dict[str, Path], destination: Path) -> Path:
+        """Write the model as a folder that serves itself; returns that folder.
+
+        ``files``: ``weights``, ``state`` and ``policy``; ``profile`` and ``sample`` if any.
+        """
 
     def fetch(self, version: Version, destination: Path) -> Path:
         """Copy the folder of a version; returns it."""

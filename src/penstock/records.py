@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from penstock.evidence import Check, Evidence, Frozen, Number
-from penstock.fingerprint import of_json
+from penstock.fingerprint import canonical, of_bytes
 
 Role = Literal["feature", "target", "split", "group", "time", "metadata", "left_out"]
 VerdictWord = Literal["registered", "kept_champion", "awaiting_approval", "refused"]
@@ -123,7 +123,12 @@ class Record(Frozen):
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the record's content, without evidence and timings."""
-        return of_json(self.model_dump(mode="json", exclude=self.unsigned))
+        return of_bytes(self.signed)
+
+    @property
+    def signed(self) -> bytes:
+        """What the fingerprint is the SHA-256 of: canonical JSON."""
+        return canonical(self.model_dump(mode="json", exclude=self.unsigned))
 
 
 class Snapshot(Record):

@@ -81,5 +81,5 @@ def trained_scores(project) -> pd.DataFrame:
     """Test rows beside what the training run predicted for them."""
     tables = [pd.read_parquet(p) for p in (project.home / "store").glob("??/*.parquet")]
     (predictions,) = [t for t in tables if "_row_loss" in t]
-    (test,) = [t for t in tables if "town" in t and len(t) == len(predictions)]
-    return pd.concat([test, predictions.drop(columns="_target")], axis=1)
+    (test,) = [t for t in tables if "bought" in t and len(t) == len(predictions)]
+    return pd.concat([test, predictions], axis=1)

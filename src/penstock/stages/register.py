@@ -24,7 +24,17 @@ from penstock.evidence import Check
 from penstock.measure import metrics
 from penstock.measure.judging import judged
 from penstock.ports import Registry, Store, Version
-from penstock.records import Decision, Fitted, Layout, Rows, Scorecard, Verdict, VerdictWord
+from penstock.records import (
+    Decision,
+    Fitted,
+    Layout,
+    Policy,
+    Profile,
+    Rows,
+    Scorecard,
+    Verdict,
+    VerdictWord,
+)
 from penstock.spec import Pipeline
 
 RESCORED_ROWS = 2_000
@@ -39,6 +49,8 @@ VERDICT_TAG, METRIC_TAG = "penstock.verdict", "penstock.metric."
 
 def register(
     fitted: Fitted,
+    policy: Policy,
+    profile: Profile | None,
     scorecard: Scorecard,
     verdict: Verdict,
     test: Rows,
@@ -53,8 +65,12 @@ def register(
 
     Parameters
     ----------
-    fitted, scorecard, verdict : Fitted, Scorecard, Verdict
-        The model, what it scored, and whether it may be registered.
+    fitted, policy : Fitted, Policy
+        The model, and what turns its scores into decisions.
+    profile : Profile, optional
+        The reference for monitoring, which travels with the model.
+    scorecard, verdict : Scorecard, Verdict
+        What it scored, and whether it may be registered.
     test : Rows
         The raw rows behind ``scorecard.predictions``, in the same order.
     pipeline : Pipeline
@@ -92,7 +108,7 @@ def register(
     )
     if not verdict.passed:
         return decision.model_copy(update={"why": _refusal(verdict)})
-    fingerprint_ = model_fingerprint(fitted)
+    fingerprint_ = model_fingerprint(fitted, policy)
     champion = registry.champion(name)
     if champion and champion.tags.get(MODEL_TAG) == fingerprint_:
         why = f"Version {champion.number} is the champion and has the same weights."
@@ -104,13 +120,13 @@ def register(
     else:
         with tempfile.TemporaryDirectory() as folder:
             package = Path(folder) / "model"
-            registry.package(store.path(fitted.weights), store.path(fitted.state), package)
+            registry.package(files_of(fitted, policy, profile, store), package)
             check = judged(
                 servable(package, scorecard, test, registry, store), pipeline.gates.servable
             )
             if check.value is None or check.blocks:
                 return _decided(decision, "refused", None, check.why, check)
-            tags = _tags(fitted, scorecard, verdict, test, check)
+            tags = _tags(scorecard, verdict, test, check) | {MODEL_TAG: fingerprint_}
             tags |= {f"penstock.fingerprint.{k}": v for k, v in decision.fingerprints.items()}
             version = registry.add(package, run_id, name, tags, card)
     return _contest(decision, version, check, fitted, scorecard, test, registry, store)
@@ -198,9 +214,25 @@ def scores_of(predictions: pa.Table, layout: Layout) -> NDArray[np.float64]:
     return np.column_stack([_numbers(predictions[name]) for name in names])
 
 
-def model_fingerprint(fitted: Fitted) -> str:
-    """SHA-256 over weights and state: equal models, one version."""
-    return fingerprint.of_json([fitted.weights.sha256, fitted.state.sha256])
+def model_fingerprint(fitted: Fitted, policy: Policy) -> str:
+    """SHA-256 over weights, state and policy: equal models, one version."""
+    return fingerprint.of_json([fitted.weights.sha256, fitted.state.sha256, policy.fingerprint])
+
+
+def files_of(
+    fitted: Fitted, policy: Policy, profile: Profile | None, store: Store
+) -> dict[str, Path]:
+    """What the package of a model holds, as :meth:`penstock.ports.Registry.package` takes it."""
+    files = {
+        "weights": store.path(fitted.weights),
+        "state": store.path(fitted.state),
+        "policy": store.path(store.keep_bytes(policy.signed, ".json")),
+    }
+    if profile:
+        files["profile"] = store.path(profile.sketch)
+        if profile.sample:
+            files["sample"] = store.path(profile.sample.blob)
+    return files
 
 
 def _contest(
@@ -321,17 +353,14 @@ def _remembered(version: Version, pipeline: Pipeline) -> Check:
     return judged(check, pipeline.gates.servable)
 
 
-def _tags(
-    fitted: Fitted, scorecard: Scorecard, verdict: Verdict, test: Rows, check: Check
-) -> dict[str, str]:
-    """What a version says about itself: its verdict, its model, its metrics on which rows."""
+def _tags(scorecard: Scorecard, verdict: Verdict, test: Rows, check: Check) -> dict[str, str]:
+    """What a version says about itself: its verdict, its metrics, and on which rows."""
     outcomes = [judged_check.outcome for judged_check in verdict.checks]
     counts = {word: outcomes.count(word) for word in sorted(set(outcomes))}
     values = {metric: estimate.value for metric, estimate in scorecard.metrics.items()}
     return {
         VERDICT_TAG: "passed",
         "penstock.checks": ", ".join(f"{count} {word}" for word, count in counts.items()),
-        MODEL_TAG: model_fingerprint(fitted),
         TEST_TAG: test.blob.sha256,
         SERVABLE_TAG: repr(check.value),
         **{METRIC_TAG + metric: repr(v) for metric, v in values.items() if v is not None},

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
+import yaml
 from safetensors.torch import save_file
 
 from penstock.adapters.clean_process import rescore
@@ -24,8 +25,9 @@ from penstock.adapters.tracking.package import package
 from penstock.adapters.tracking.registry import MlflowRegistry
 from penstock.adapters.tracking.runs import Tracking, git_state, key_of
 from penstock.errors import NotServable, RegistryUnreachable
+from penstock.fingerprint import of_file, of_json
 from penstock.model import Learnt, Model
-from penstock.records import Column, Layout
+from penstock.records import Column, Grouping, Layout, Policy
 from penstock.spec import ModelSpec
 
 with quietly():
@@ -47,6 +49,7 @@ def raw() -> pa.Table:
             "age": pa.array(rng.integers(17, 90, 120), mask=gaps),
             "job": pa.array(rng.choice(["clerk", "<b>ü"], 120).astype(object), mask=gaps[::-1]),
             "member": pa.array(rng.random(120) > 0.5, mask=np.roll(gaps, 5)),
+            "town": rng.choice(["Oslo", "Rome"], 120),
             "y": rng.choice(["no", "yes"], 120),
         }
     )
@@ -54,12 +57,13 @@ def raw() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def model(raw: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights and state of a network that was never trained."""
+    """Weights and state of a network that was never trained; thresholds by town."""
     layout = Layout(
         columns=[
             Column(name="age", modality="numeric", arrow_type="int64"),
             Column(name="job", modality="category", arrow_type="string"),
             Column(name="member", modality="category", arrow_type="bool"),
+            Column(name="town", modality="category", arrow_type="string", role="metadata"),
             Column(name="y", modality="category", arrow_type="string", role="target"),
         ],
         target="y",
@@ -75,13 +79,18 @@ def model(raw: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
             weights.add_(torch.randn_like(weights) * 0.1)
     save_file(network.state_dict(), folder / "weights.safetensors")
     (folder / "state.json").write_text(learnt.to_json())
+    by_town = Grouping(column="town", levels=["Oslo", "Rome"])
+    policy = Policy(temperature=1.5, grouping=by_town, thresholds={"Oslo": 0.3, "Rome": 0.6})
+    (folder / "policy.json").write_bytes(policy.signed)
+    (folder / "profile.json").write_text('{"format": 1}')
     return folder
 
 
 @pytest.fixture(scope="module")
 def packaged(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     destination = tmp_path_factory.mktemp("package") / "model"
-    return package(model / "weights.safetensors", model / "state.json", destination)
+    names = ("weights.safetensors", "state.json", "policy.json", "profile.json")
+    return package({name.partition(".")[0]: model / name for name in names}, destination)
 
 
 def test_a_run_holds_what_happened(connection: Connection, tmp_path: Path) -> None:
@@ -252,7 +261,17 @@ def test_the_package_holds_no_pickle_no_place_and_no_row(packaged: Path, raw: pa
     assert f"torch=={torch.__version__.partition('+')[0]}" in required
     assert not [line for line in required if line.startswith("penstock")]
     example = json.loads((packaged / "input_example.json").read_text())
-    assert example == {"columns": ["age", "job", "member"], "data": [[0.0, "", False]]}
+    assert example == {"columns": ["age", "job", "member", "town"], "data": [[0.0, "", False, ""]]}
+
+
+def test_the_package_holds_policy_and_profile_byte_by_byte(packaged: Path, model: Path) -> None:
+    for name in ("weights.safetensors", "state.json", "policy.json", "profile.json"):
+        assert (packaged / "artifacts" / name).read_bytes() == (model / name).read_bytes()
+    card = yaml.safe_load((packaged / "MLmodel").read_text())
+    hashes = [of_file(model / n) for n in ("weights.safetensors", "state.json", "policy.json")]
+    assert card["metadata"]["penstock_model"] == of_json(hashes)
+    inputs = {c["name"]: c["required"] for c in json.loads(card["signature"]["inputs"])}
+    assert inputs == {"age": False, "job": False, "member": False, "town": False}
 
 
 @pytest.mark.slow

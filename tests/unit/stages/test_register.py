@@ -13,7 +13,18 @@ from penstock.adapters.store import LocalStore
 from penstock.errors import Mistake, NotServable, RegistryUnreachable
 from penstock.evidence import Check
 from penstock.ports import Version
-from penstock.records import Column, Decision, Estimate, Fitted, Layout, Rows, Scorecard, Verdict
+from penstock.records import (
+    Column,
+    Decision,
+    Estimate,
+    Fitted,
+    Layout,
+    Policy,
+    Profile,
+    Rows,
+    Scorecard,
+    Verdict,
+)
 from penstock.spec import Data, Gate, Gates, Pipeline
 from penstock.stages.register import difference, register, scores_of
 
@@ -51,6 +62,7 @@ class FakeRegistry:
     intruders: list[Version] = field(default_factory=list)
     reachable: bool = True
     rescored: list[str] = field(default_factory=list)
+    packed: dict[str, bytes] = field(default_factory=dict)
 
     def champion(self, name: str) -> Version | None:
         if not self.reachable:
@@ -61,9 +73,8 @@ class FakeRegistry:
     def same(self, name: str, fingerprint: str) -> Version | None:
         return next((v for v in self.versions if v.tags.get("penstock.model") == fingerprint), None)
 
-    def package(self, weights: Path, state: Path, destination: Path) -> Path:
-        assert weights.read_bytes()
-        assert state.read_bytes()
+    def package(self, files: dict[str, Path], destination: Path) -> Path:
+        self.packed = {name: path.read_bytes() for name, path in files.items()}
         return destination
 
     def fetch(self, version: Version, destination: Path) -> Path:
@@ -105,11 +116,21 @@ class Run:
     scorecard: Scorecard
     verdict: Verdict = field(default_factory=lambda: Verdict(passed=True, checks=[]))
     gates: Gates = field(default_factory=Gates)
+    policy: Policy = field(default_factory=Policy)
+    profile: Profile | None = None
 
     def register(self, registry: FakeRegistry) -> Decision:
         pipeline = Pipeline(name="toy", data=Data(source="t.csv", target="y"), gates=self.gates)
         return register(
-            self.fitted, self.scorecard, self.verdict, self.test, pipeline, registry, self.store
+            self.fitted,
+            self.policy,
+            self.profile,
+            self.scorecard,
+            self.verdict,
+            self.test,
+            pipeline,
+            registry,
+            self.store,
         )
 
 
@@ -160,6 +181,33 @@ def test_the_same_weights_make_no_second_version(tmp_path: Path) -> None:
     assert len(registry.versions) == 1
     assert registry.rescored == ["model"]
     assert decision.checks[-1].outcome == "pass"
+
+
+def test_the_package_carries_weights_state_policy_and_profile(tmp_path: Path) -> None:
+    registry = FakeRegistry({"model": predictions(GOOD, extra=False)})
+    this = run(tmp_path)
+    this.policy = Policy(temperature=2.0, threshold=0.3)
+    this.profile = Profile(
+        sketch=this.store.keep_bytes(b"sketch", ".json"),
+        sample=this.store.keep_table(pa.table({"x": [1.0]})),
+    )
+    this.register(registry)
+    assert registry.packed["weights"] == b"w"
+    assert registry.packed["state"] == b"{}"
+    assert Policy.model_validate_json(registry.packed["policy"]) == this.policy
+    assert registry.packed["profile"] == b"sketch"
+    assert registry.packed["sample"].startswith(b"PAR1")
+
+
+def test_another_policy_is_another_version(tmp_path: Path) -> None:
+    registry = FakeRegistry({"model": predictions(GOOD, extra=False)})
+    run(tmp_path).register(registry)
+    again = run(tmp_path)
+    again.policy = Policy(threshold=0.3)
+    again.register(registry)
+    assert len(registry.versions) == 2
+    tags = [version.tags["penstock.model"] for version in registry.versions]
+    assert tags[0] != tags[1]
 
 
 def test_a_version_left_without_alias_is_promoted_by_the_next_run(tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
 """Write a trained model as a folder that serves itself.
 
-The folder holds weights (``safetensors``), state (JSON), the code that reads them, the
-signature, an example and the pinned requirements. No pickle, and no penstock to install.
+The folder holds weights (``safetensors``), state and policy (JSON), the code that reads them,
+the signature, an example and the pinned requirements; and the profile that later rows are
+compared with. No pickle, and no penstock to install.
 
-weights, state -> folder
+weights, state, policy -> folder
 """
 
 from __future__ import annotations
@@ -27,8 +28,19 @@ if TYPE_CHECKING:
 
     from penstock.records import Layout
 
-FORMAT_VERSION = "1"
-"""Of the package; a reader refuses what it does not know."""
+FORMAT_VERSION = "2"
+"""Of the package; a reader refuses what it does not know. 1 had no policy."""
+
+FILES = {
+    "weights": "weights.safetensors",
+    "state": "state.json",
+    "policy": "policy.json",
+    "profile": "profile.json",
+    "sample": "sample.parquet",
+}
+"""Names of the artifacts; :meth:`penstock.model.Model.load` reads the first three by these."""
+SIGNED = ("weights", "state", "policy")
+"""What every package has, and what makes two models the same one."""
 
 EXAMPLES: dict[str, Any] = {
     "double": 0.0,
@@ -40,13 +52,14 @@ EXAMPLES: dict[str, Any] = {
 """One made-up value of each kind: an example never shows a row of a person."""
 
 
-def package(weights: Path, state: Path, destination: Path) -> Path:
+def package(files: dict[str, Path], destination: Path) -> Path:
     """Write the package.
 
     Parameters
     ----------
-    weights, state : Path
-        ``safetensors`` and JSON, as ``fit`` left them.
+    files : dict of str to Path
+        By their names in :data:`FILES`: weights, state and policy; profile and sample where
+        there are any.
     destination : Path
         A folder that does not exist yet.
 
@@ -61,23 +74,20 @@ def package(weights: Path, state: Path, destination: Path) -> Path:
         import mlflow.pyfunc
 
         folder = Path(scratch)
-        shutil.copyfile(weights, folder / "weights.safetensors")
-        shutil.copyfile(state, folder / "state.json")
+        for name, file in files.items():
+            shutil.copyfile(file, folder / FILES[name])
         model = Model.load(folder)
         modules = code_of(model.layout)
         copy_code(modules, folder / "penstock")
         mlflow.pyfunc.save_model(
             path=str(destination),
             python_model=str(Path(__file__).parents[1] / "serving.py"),
-            artifacts={
-                name: str(folder / file)
-                for name, file in (("weights", "weights.safetensors"), ("state", "state.json"))
-            },
+            artifacts={name: str(folder / FILES[name]) for name in files},
             code_paths=[str(folder / "penstock")],
             signature=signature(model),
             input_example=example(model),
             pip_requirements=requirements(modules),
-            metadata=_metadata(model, weights, state),
+            metadata=_metadata(model, files),
         )
     for pycache in destination.rglob("__pycache__"):
         shutil.rmtree(pycache)
@@ -152,15 +162,15 @@ def example(model: Any) -> pd.DataFrame:
     return pd.DataFrame([{name: EXAMPLES[kind] for name, kind, _ in model.inputs()}])
 
 
-def _metadata(model: Any, weights: Path, state: Path) -> dict[str, Any]:
+def _metadata(model: Any, files: dict[str, Path]) -> dict[str, Any]:
     """Format version, fingerprint, and the kinds of the inputs that the signature leaves out."""
-    files = [fingerprint.of_file(weights), fingerprint.of_file(state)]
+    signed = [fingerprint.of_file(files[name]) for name in SIGNED]
     kinds = [
         {"name": n, "kind": kind, "nullable": nullable} for n, kind, nullable in model.inputs()
     ]
     return {
         "penstock_format": FORMAT_VERSION,
-        "penstock_model": fingerprint.of_json(files),
+        "penstock_model": fingerprint.of_json(signed),
         "inputs": kinds,
     }
 

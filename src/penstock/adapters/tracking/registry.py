@@ -56,9 +56,9 @@ class MlflowRegistry:
         newest = max(found, key=lambda version: int(version.version))
         return Version(name, str(newest.version), dict(newest.tags))
 
-    def package(self, weights: Path, state: Path, destination: Path) -> Path:
+    def package(self, files: dict[str, Path], destination: Path) -> Path:
         """Write the model as a folder that serves itself."""
-        return package(weights, state, destination)
+        return package(files, destination)
 
     def rescore(self, package: Path, table: pa.Table) -> pa.Table:
         """Predictions of a package for raw rows, from a clean process."""
