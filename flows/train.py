@@ -75,8 +75,8 @@ def learn(parts: Split, spec: Pipeline, mitigation: str) -> tuple[Fitted, Policy
     column = spec.mitigated_column
     reweighed = column if mitigation == "reweigh" else ""
     levelled = column if mitigation == "thresholds" else ""
-    criterion = spec.bias.criterion if levelled else "auto"
     train, valid, layout, seed = parts.train, parts.valid, parts.layout, spec.split.seed
+    criterion = spec.bias.gated(len(layout.classes)) if levelled else ""
     goal = objective(train, valid, layout, spec.objective, spec.model, reweighed)
     fitted = fit(train, valid, layout, goal, spec.model, spec.compute)
     return fitted, decide(fitted, valid, spec.decision, criterion, levelled, seed)

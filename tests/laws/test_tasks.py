@@ -13,7 +13,7 @@ from penstock.evidence import Check, Figure
 from penstock.learning import losses
 from penstock.measure import metrics
 from penstock.measure.judging import judged
-from penstock.records import Column, Layout
+from penstock.records import Column, Layout, Policy
 from penstock.spec import Gate
 
 TASKS = list(plugins.modules("penstock.tasks"))
@@ -115,14 +115,39 @@ def test_scaling_and_decoding_undo_each_other(name, goal, raw):
 def test_predictions_are_columns_of_as_many_rows(name, goal, raw):
     task = tasks.load(name)
     target, _, scores = scored(task, goal, raw)
-    for rows in (slice(None), slice(0, 0)):
-        columns = task.predictions(scores[rows], goal)
-        assert next(iter(columns)) == "prediction"
-        assert {len(values) for values in columns.values()} == {len(target[rows])}
+    for policy in (Policy(), Policy(radius=0.5)):
+        for rows in (slice(None), slice(0, 0)):
+            decided = decisions(task, scores, policy)[rows]
+            columns = task.predictions(scores[rows], decided, policy, goal)
+            assert next(iter(columns)) == "prediction"
+            assert {len(values) for values in columns.values()} == {len(target[rows])}
     if goal.classes:
-        assert list(columns)[1:] == [f"probability_{level}" for level in goal.classes]
-        assert set(task.predictions(scores, goal)["prediction"]) <= set(goal.classes)
+        wanted = [f"probability_{level}" for level in goal.classes]
+        assert list(columns)[1:] == [*wanted, "prediction_set"]
+        plain = task.predictions(scores, decisions(task, scores, Policy()), Policy(), goal)
+        assert set(plain["prediction"]) <= set(goal.classes)
         np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-6)
+
+
+def decisions(task, scores, policy):
+    return task.decided(scores, policy, [], np.zeros(len(scores), dtype=np.int64))
+
+
+@pytest.mark.parametrize(("name", "goal", "raw"), ALL)
+def test_covered_says_whether_the_written_set_or_interval_holds_the_truth(name, goal, raw):
+    task = tasks.load(name)
+    target, _, scores = scored(task, goal, raw)
+    radius = float(np.median(task.nonconformity(scores, target)))
+    policy = Policy(radius=radius)
+    columns = task.predictions(scores, decisions(task, scores, policy), policy, goal)
+    held = task.covered(scores, target, radius)
+    assert held.mean() >= 0.5
+    if goal.classes:
+        sets = [json.loads(text) for text in columns["prediction_set"]]
+        found = [goal.classes[code] in one for code, one in zip(target, sets, strict=True)]
+    else:
+        found = (columns["prediction_low"] <= target) & (target <= columns["prediction_high"])
+    assert np.mean(np.asarray(found) == held) > 0.99  # but for rounding at the very edge
 
 
 @pytest.mark.parametrize(("name", "goal", "raw"), ALL)

@@ -15,6 +15,8 @@ from penstock.errors import BadInput, Mistake
 from penstock.records import Column, Layout, Role
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from penstock import ports, spec
     from penstock.tables.columns import Survey
     from penstock.tables.target import Target
@@ -172,12 +174,23 @@ def layout_of(
             )
         )
     layout = Layout(columns=found, target=data.target, task=goal.task)
-    check_sensitive(layout, data.sensitive)
+    check_sensitive(layout, data.sensitive, {n: survey.why for n, survey in surveys.items()})
     return layout
 
 
-def check_sensitive(layout: Layout, sensitive: list[str]) -> None:
+def check_sensitive(
+    layout: Layout, sensitive: list[str], reasons: Mapping[str, str] | None = None
+) -> None:
     """Hold the sensitive columns against those of a snapshot.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the snapshot.
+    sensitive : list of str
+        Names of columns.
+    reasons : mapping of str to str, optional
+        Why a column was not stored, by its name.
 
     Raises
     ------
@@ -190,7 +203,7 @@ def check_sensitive(layout: Layout, sensitive: list[str]) -> None:
         raise BadInput(
             Mistake(
                 "a sensitive column holds values that make groups",
-                f"{name} is {kinds.get(name, 'of no kind that is read')}",
+                (reasons or {}).get(name) or f"it is {kinds.get(name, 'of no kind that is read')}",
                 f"data.sensitive: {name}",
             )
             for name in lost

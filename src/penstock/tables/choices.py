@@ -43,7 +43,7 @@ def _of_decision(spec: DecisionSpec, layout: Layout) -> list[Mistake]:
         asked = spec.costs or spec.threshold in ("metric", "cost")
         rule = "decision.threshold and decision.costs are for classes"
         return [Mistake(rule, f"the task is {layout.task}", "decision")] if asked else []
-    if spec.costs and spec.threshold not in ("auto", "cost"):
+    if spec.costs and spec.threshold != "cost":
         rule = "decision.costs go with decision.threshold: cost"
         return [Mistake(rule, f"threshold: {spec.threshold}", "decision.threshold")]
     if spec.threshold == "cost" and not spec.costs:
@@ -74,9 +74,7 @@ def _of_bias(spec: Pipeline, layout: Layout) -> list[Mistake]:
         rule = "thresholds by group are for two classes"
         remedy = "use bias.mitigation: reweigh" if layout.classes else "use none"
         found.append(Mistake(rule, _task(layout), "bias.mitigation", remedy))
-    if bias.mitigation == "thresholds" and (
-        spec.decision.costs or spec.decision.threshold in TUNED
-    ):
+    if bias.mitigation == "thresholds" and spec.decision.threshold != "auto":
         rule = "thresholds by group leave no other threshold to choose"
         said = f"decision.threshold: {spec.decision.threshold}"
         found.append(Mistake(rule, said, "decision.threshold", "leave decision.threshold: auto"))
@@ -85,9 +83,6 @@ def _of_bias(spec: Pipeline, layout: Layout) -> list[Mistake]:
         remedy = "use worst_group"
         found.append(Mistake(rule, _task(layout), "bias.criterion", remedy))
     return found
-
-
-TUNED = ("metric", "cost", "probable")
 
 
 def _task(layout: Layout) -> str:

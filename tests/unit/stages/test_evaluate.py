@@ -3,8 +3,10 @@ import pytest
 from scipy import stats
 
 from penstock.measure.baselines import Baseline
+from penstock.measure.judging import judged
 from penstock.records import Estimate
-from penstock.stages.evaluate import declared, gain, gains, measured
+from penstock.spec import Gates
+from penstock.stages.evaluate import coverage, declared_metric, gain, gains, measured
 
 
 def scores_of(ones):
@@ -19,25 +21,26 @@ def data(n=500, seed=0):
 
 def test_each_metric_has_its_value_inside_its_interval():
     target, scores = data()
-    found = measured(("roc_auc", "accuracy"), target, scores, seed=0)
+    found = measured(("roc_auc", "accuracy"), target, scores, scores.argmax(1), seed=0)
     for estimate in found.values():
         assert estimate.low < estimate.value < estimate.high
     hits = round(found["accuracy"].value * 500)
     wanted = stats.binomtest(hits, 500).proportion_ci(method="wilson")
     assert found["accuracy"].low == pytest.approx(wanted.low, abs=0.015)
     assert found["accuracy"].high == pytest.approx(wanted.high, abs=0.015)
-    assert found == measured(("roc_auc", "accuracy"), target, scores, seed=0)
+    assert found == measured(("roc_auc", "accuracy"), target, scores, scores.argmax(1), seed=0)
 
 
 def test_gains_are_paired_and_signed_by_the_direction():
     target, scores = data()
     constant = np.tile([[0.5, 0.5]], (500, 1))
     others = {"trivial": Baseline(constant, 0, []), "boosting": Baseline(scores, 0, [])}
-    trivial, boosting = gains("log_loss", target, scores, others, seed=0)
+    trivial, boosting = gains("log_loss", target, scores, scores.argmax(1), others, seed=0)
     assert trivial.low > 0
     assert (trivial.burden, boosting.burden) == ("prove", "disprove")
     assert (boosting.value, boosting.low, boosting.high) == (0, 0, 0)
-    worse = gains("roc_auc", target, constant, {"linear": Baseline(scores, 0, [])}, seed=0)[0]
+    linear = {"linear": Baseline(scores, 0, [])}
+    worse = gains("roc_auc", target, constant, constant.argmax(1), linear, seed=0)[0]
     assert worse.high < 0
 
 
@@ -48,14 +51,32 @@ def test_gain_is_a_difference_or_the_share_of_the_error_saved():
 
 
 def test_the_declared_metric_is_held_by_the_gate_of_its_direction():
-    assert declared("roc_auc", Estimate(value=0.9)).name == "metric_floor"
-    assert declared("rmse", Estimate(value=9.0)).name == "metric_ceiling"
-    assert "not defined" in declared("roc_auc", Estimate(value=None)).why
+    assert declared_metric("roc_auc", Estimate(value=0.9)).name == "metric_floor"
+    assert declared_metric("rmse", Estimate(value=9.0)).name == "metric_ceiling"
+    assert "not defined" in declared_metric("roc_auc", Estimate(value=None)).why
 
 
 @pytest.mark.parametrize("target", [[0, 0, 0], [1, 1, 1], [0, 1, 1]])
 def test_three_rows_or_one_class_have_metrics_without_a_crash(target):
     target = np.array(target)
-    found = measured(("roc_auc", "accuracy", "f1"), target, scores_of(np.array([0.2, 0.7, 0.6])), 0)
+    scores = scores_of(np.array([0.2, 0.7, 0.6]))
+    found = measured(("roc_auc", "accuracy", "f1"), target, scores, scores.argmax(1), 0)
     assert found["accuracy"].value is not None
     assert (found["roc_auc"].value is None) == (len(set(target)) == 1)
+
+
+def test_metrics_of_decisions_follow_the_policy_and_not_the_most_probable_class():
+    target, scores = data()
+    never = np.zeros(len(target), dtype=np.int64)
+    found = measured(("accuracy", "roc_auc"), target, scores, never, seed=0)
+    assert found["accuracy"].value == pytest.approx(np.mean(target == 0))
+    assert found["roc_auc"].value > 0.7
+
+
+def test_coverage_is_held_against_the_promise():
+    check = coverage(np.arange(1000) < 850, 0.9)
+    assert check.value == pytest.approx(-0.05)
+    wanted = stats.binomtest(850, 1000).proportion_ci(method="wilson")
+    assert check.low == pytest.approx(wanted.low - 0.9)
+    assert judged(check, Gates().coverage).outcome == "warn"
+    assert judged(coverage(np.arange(1000) < 890, 0.9), Gates().coverage).outcome == "pass"
