@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,14 @@ TARGETS = {
 def png(value, size=(9, 12), mode="L"):
     buffer = io.BytesIO()
     Image.new(mode, size, value).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def picture(seed, mode):
+    shape = (12, 9) if mode == "L" else (12, 9, 3)
+    pixels = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -171,3 +180,88 @@ def test_says_how_sure_it_is_between_0_and_1(name):
     for kind, seen, unseen in (case for cases in COLUMNS.values() for case in cases):
         for values in (seen, unseen, []):
             assert 0 <= FOUND[name].recognise(column(values, kind), "c") <= 1
+
+
+# columns that every stress can change: by modality, Arrow type and values
+PLAIN = {
+    "numeric": [
+        (pa.float64(), np.random.default_rng(0).normal(50, 9, 200).tolist()),
+        (pa.int64(), np.random.default_rng(1).integers(20, 90, 200).tolist()),
+    ],
+    "category": [
+        (pa.string(), [f"level {n % 20}" for n in range(200)]),
+        (pa.int64(), [n % 20 for n in range(200)]),
+    ],
+    "timestamp": [(pa.timestamp("us"), [moment(n) for n in range(200)])],
+    "image": [
+        (pa.binary(), [picture(n, "L") for n in range(40)]),
+        (pa.binary(), [picture(n, "RGB") for n in range(40)]),
+    ],
+}
+STRESSED = [
+    pytest.param(name, kind, values, stress, id=f"{name}-{number}-{stress.name}")
+    for name in ENCODING
+    for number, (kind, values) in enumerate(PLAIN.get(name, [(None, None)]))
+    for stress in FOUND[name].STRESSES
+]
+
+
+def test_every_modality_that_encodes_is_stressed_here():
+    assert set(PLAIN) == {case.values[0] for case in STRESSED} == set(ENCODING)
+
+
+def size_of_change(before, after):
+    """Share of rows that are encoded otherwise; mean distance of the arrays that have one."""
+    rows, distance = np.zeros(len(next(iter(before.values()))), dtype=bool), 0.0
+    for name, array in before.items():
+        differs = ~((array == after[name]) | ((array != array) & (after[name] != after[name])))
+        rows |= differs.reshape(len(rows), -1).any(axis=1)
+        if name in ("value", "pixels"):
+            distance += np.nan_to_num(np.abs(array.astype(float) - after[name])).mean()
+    return rows.mean(), distance
+
+
+@pytest.mark.parametrize(("name", "kind", "values", "stress"), STRESSED)
+def test_a_stronger_stress_changes_more_and_the_mildest_something(name, kind, values, stress):
+    modality, raw = FOUND[name], column(values, kind)
+    state = modality.learn(raw, np.arange(len(raw), dtype=np.int64) % 3, SPEC)
+    before = modality.encode(raw, state)
+    sizes = []
+    for strength in stress.strengths:
+        rng = np.random.default_rng(3)
+        after = modality.encode(modality.stressed(raw, state, stress.name, strength, rng), state)
+        sizes.append(size_of_change(before, after))
+    assert sizes[0][0] > 0
+    for (less_rows, less), (more_rows, more) in pairwise(sizes):
+        assert more_rows >= less_rows - 0.02
+        assert more_rows > less_rows or more > less
+    assert stress.strengths == tuple(sorted(stress.strengths))
+    assert "{" not in stress.clause("c", stress.strengths[0])
+
+
+@pytest.mark.parametrize("name", ENCODING)
+def test_any_column_is_stressed_into_as_many_rows_that_encode_and_repeat(name):
+    modality = FOUND[name]
+    for kind, seen, unseen in COLUMNS[name]:
+        state = modality.learn(column(seen, kind), TARGETS["classes"], SPEC)
+        for values in (seen, unseen, []):
+            raw = column(values, kind)
+            for stress in modality.STRESSES:
+                once, again = (
+                    modality.stressed(raw, state, stress.name, strength, np.random.default_rng(1))
+                    for strength in (stress.strengths[-1],) * 2
+                )
+                assert len(once) == len(raw)
+                assert once.equals(again)
+                arrays = modality.encode(once, state)
+                assert {len(array) for array in arrays.values()} == {len(raw)}
+                equal(arrays, modality.encode(again, state))
+
+
+@pytest.mark.parametrize("name", [name for name in ENCODING if hasattr(FOUND[name], "reduced")])
+def test_a_reduced_column_is_encoded_as_the_whole_one(name):
+    modality = FOUND[name]
+    for kind, seen, _ in COLUMNS[name]:
+        state = modality.learn(column(seen, kind), TARGETS["classes"], SPEC)
+        small = modality.reduced(column(seen, kind), state)
+        equal(modality.encode(small, state), modality.encode(column(seen, kind), state))

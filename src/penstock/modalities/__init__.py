@@ -7,6 +7,7 @@ else in penstock knows what a number, a category or an image is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pydantic import BaseModel
@@ -20,6 +21,42 @@ if TYPE_CHECKING:
     from penstock.spec import ModelSpec
 
 
+@dataclass(frozen=True)
+class Stress:
+    """One way in which the world changes a column.
+
+    Attributes
+    ----------
+    name : str
+        In one word, for tables.
+    strengths : tuple of float
+        Three, the mildest first; what they measure is the modality's business.
+    says : str
+        What happens, as a clause with ``{column}`` and a format of ``{strength}``.
+    stands_for : str
+        What in the world it stands for.
+    remedy : str
+        What makes a model robust to it, or keeps it out.
+    """
+
+    name: str
+    strengths: tuple[float, float, float]
+    says: str
+    stands_for: str
+    remedy: str
+
+    def clause(self, column: str, strength: float) -> str:
+        """What happens to a column at a strength.
+
+        Examples
+        --------
+        >>> stress = Stress("unit", (2.0, 3.0, 4.0), "{column} is times {strength:g}", "", "")
+        >>> stress.clause("age", 2.0)
+        'age is times 2'
+        """
+        return self.says.format(column=column, strength=strength)
+
+
 class Modality(Protocol):
     """What every stage asks of one kind of column.
 
@@ -28,6 +65,7 @@ class Modality(Protocol):
 
     __name__: str
     State: type[BaseModel]
+    STRESSES: tuple[Stress, ...]
 
     def recognise(self, column: pa.ChunkedArray, name: str) -> float:
         """How sure this modality is that the column is its own, in [0, 1]."""
@@ -52,6 +90,22 @@ class Modality(Protocol):
 
         A modality that no matrix of floats can hold (an image) also has
         ``plain(column, state) -> float64[n, k]`` for the baselines.
+        """
+
+    def stressed(
+        self,
+        column: pa.ChunkedArray,
+        state: Any,
+        name: str,
+        strength: float,
+        rng: np.random.Generator,
+    ) -> pa.ChunkedArray:
+        """The column as a stress of :attr:`STRESSES` leaves it, of a type that encodes too.
+
+        Raw values in, raw values out; the same rows, in order. A larger strength changes more.
+
+        A modality whose values are costly to read (an image) also has
+        ``reduced(column, state)``: a column that is encoded alike and cheaper to read.
         """
 
 

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from penstock.measure import patterns, slack
+from penstock.measure import patterns, shifts, slack
+from penstock.modalities import Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -104,3 +105,53 @@ def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
     if not closed:
         found += patterns.expectations(column, name)
     return found
+
+
+STRESSES = (
+    Stress(
+        "unknown",
+        (0.1, 0.3, 1.0),
+        "{column} has a level that training never saw in {strength:.0%} of the rows",
+        "a new product, another spelling or coding",
+        "list the levels in the contract, so that new ones are news before they are scored",
+    ),
+    Stress(
+        "missing",
+        (0.1, 0.3, 1.0),
+        "{column} is empty in {strength:.0%} of the rows",
+        "a form without the field",
+        "train on rows in which the field is empty too, or bound its nulls in the contract",
+    ),
+    Stress(
+        "exchanged",
+        (0.1, 0.3, 1.0),
+        "{column} comes from another row in {strength:.0%} of the rows",
+        "a join on the wrong key, a field filled in by habit",
+        "check the join, and lean less on one column: bring others that tell the same",
+    ),
+)
+"""Three strengths each, shares of the rows (house choice). They hold for whatever serves as a
+category: sets and short texts too."""
+
+
+def stressed(
+    column: pa.ChunkedArray, state: State, name: str, strength: float, rng: np.random.Generator
+) -> pa.ChunkedArray:
+    """Levels unknown, missing or exchanged. Where a type has no other value (booleans), an
+    unknown one is missing."""
+    if name == "missing":
+        return shifts.emptied(column, strength, rng)
+    if name == "exchanged":
+        return shifts.exchanged(column, strength, rng)
+    return shifts.replaced(column, strength, _unknown(column.type, state), rng)
+
+
+def _unknown(kind: pa.DataType, state: State) -> pa.Scalar:
+    """A value of the type that is not a level."""
+    levels = set(state.levels)
+    if pa.types.is_integer(kind):
+        return pa.scalar(next(n for n in range(len(levels) + 1) if str(n) not in levels), kind)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        names = (f"unknown {n}" for n in range(len(levels) + 1))
+        return pa.scalar(next(name for name in names if name not in levels), kind)
+    return pa.scalar(None, kind)

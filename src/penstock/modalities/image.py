@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pydantic import BaseModel
 
+from penstock.measure import shifts
+from penstock.modalities import Stress
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -187,3 +190,75 @@ def _pixels(image: Image.Image, side: int, channels: int) -> NDArray[np.uint8]:
 def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
     """None beside presence and type: a file that cannot be decoded never enters a snapshot."""
     return []
+
+
+STRESSES = (
+    Stress(
+        "dark",
+        (0.5, 1.0, 2.0),
+        "{column} is darker by {strength:g} stops",
+        "new lighting, a shorter exposure",
+        "augment training with darker and brighter images",
+    ),
+    Stress(
+        "blur",
+        (0.5, 1.0, 2.0),
+        "{column} is blurred (Gaussian, of {strength:g} pixels at a side of 8)",
+        "out of focus, motion, a cheaper lens, stronger compression",
+        "augment training with blurred images, or measure sharpness before scoring",
+    ),
+    Stress(
+        "noise",
+        (0.04, 0.08, 0.16),
+        "{column} is noisy (deviation {strength:.0%} of white)",
+        "low light, a cheaper sensor",
+        "augment training with noisy images",
+    ),
+    Stress(
+        "missing",
+        (0.1, 0.3, 1.0),
+        "{column} cannot be read in {strength:.0%} of the rows",
+        "files lost or cut short",
+        "bound the unreadable files in the contract",
+    ),
+)
+"""Three strengths each (house choice; the mildest noise is half of ImageNet-C's, Hendrycks and
+Dietterich, 2019)."""
+BLUR_SIDE = 8
+"""Side at which blur is said in pixels; it grows with the root of the side, so that it is felt in
+small images and leaves something of large ones (house choice)."""
+
+
+def stressed(
+    column: pa.ChunkedArray, state: State, name: str, strength: float, rng: np.random.Generator
+) -> pa.ChunkedArray:
+    """Images darker, blurred, noisy or missing, at the size at which they are encoded."""
+    if name == "missing":
+        return shifts.emptied(column, strength, rng)
+    pixels = encode(column, state)["pixels"].astype(np.float32)
+    if name == "dark":
+        pixels *= 2.0**-strength
+    elif name == "blur":
+        from scipy.ndimage import gaussian_filter
+
+        width = strength * (state.side / BLUR_SIDE) ** 0.5
+        pixels = gaussian_filter(pixels, (0, 0, width, width), mode="nearest")
+    else:
+        pixels += rng.normal(scale=strength * 255, size=pixels.shape).astype(np.float32)
+    return _files(np.rint(pixels.clip(0, 255)).astype(np.uint8), column.is_valid().to_numpy())
+
+
+def reduced(column: pa.ChunkedArray, state: State) -> pa.ChunkedArray:
+    """The same images at the size at which they are encoded, uncompressed."""
+    return _files(encode(column, state)["pixels"], column.is_valid().to_numpy())
+
+
+def _files(pixels: NDArray[np.generic], known: NDArray[np.bool_]) -> pa.ChunkedArray:
+    """Netpbm files of ``uint8[n, channels, side, side]``; null where the image is missing."""
+    side, kind = pixels.shape[-1], b"P5" if pixels.shape[1] == 1 else b"P6"
+    head = b"%b %d %d 255\n" % (kind, side, side)
+    last = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
+    files = [
+        head + image.tobytes() if there else None for image, there in zip(last, known, strict=True)
+    ]
+    return pa.chunked_array([pa.array(files, pa.binary())])

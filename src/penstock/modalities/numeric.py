@@ -9,7 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from penstock.measure import slack
+from penstock.measure import shifts, slack
+from penstock.modalities import Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -262,3 +263,52 @@ def _outward(value: float, direction: int, whole: bool) -> float | int:
     if not -300 < digits < 300:
         return value
     return float(f"{toward(value * 10.0**digits) / 10.0**digits:.6g}")
+
+
+STRESSES = (
+    Stress(
+        "unit",
+        (1.1, 2.54, 1000.0),
+        "{column} is given in another unit (times {strength:g})",
+        "another currency, inches for centimetres, single units for thousands",
+        "state the unit in the contract: quantile expectations stop a file in another one",
+    ),
+    Stress(
+        "missing",
+        (0.1, 0.3, 1.0),
+        "{column} is empty in {strength:.0%} of the rows",
+        "a form without the field, a sensor that is out",
+        "train on rows in which the field is empty too, or bound its nulls in the contract",
+    ),
+    Stress(
+        "noise",
+        (0.03, 0.1, 0.3),
+        "{column} is measured with errors of {strength:.0%} of its central 90% range",
+        "another instrument, estimates for measurements, rounding",
+        "train with such noise added, or weigh in a smoother model (more model.dropout)",
+    ),
+)
+"""Three strengths each (house choice). For a normal column the errors are a tenth, a third and
+the whole of its standard deviation."""
+
+
+def stressed(
+    column: pa.ChunkedArray, state: State, name: str, strength: float, rng: np.random.Generator
+) -> pa.ChunkedArray:
+    """Numbers in another unit, missing or measured badly; whole columns stay whole.
+
+    Errors are Gaussian and take no value further than the training values reached.
+    """
+    if name == "missing":
+        return shifts.emptied(column, strength, rng)
+    values = _values(column)
+    if name == "unit":
+        changed = values * strength
+    else:
+        errors = rng.normal(size=len(values)) * strength * state.scale
+        reach = np.array([state.knots[0], state.knots[-1]]) * state.scale + state.center
+        least, most = np.fmin(values, reach[0]), np.fmax(values, reach[1])
+        changed = np.clip(values + errors, least, most)
+    if pa.types.is_integer(column.type):
+        changed = np.rint(changed)
+    return pa.chunked_array([pa.array(changed, pa.float64(), from_pandas=True)])

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from penstock.measure import slack
-from penstock.modalities import numeric
+from penstock.measure import shifts, slack
+from penstock.modalities import Stress, numeric
 
 if TYPE_CHECKING:
     from torch import nn
@@ -117,3 +117,46 @@ def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
             "meta": {"severity": "error", "quarantine": True},
         }
     ]
+
+
+STRESSES = (
+    Stress(
+        "later",
+        (0.1, 0.5, 1.0),
+        "{column} is later by {strength:.0%} of the time that training saw",
+        "time goes on",
+        "train again when time has passed, or predict from spans of time, not from dates",
+    ),
+    Stress(
+        "zone",
+        (1.0, 6.0, 12.0),
+        "{column} is {strength:g} hours off",
+        "summer time, another time zone",
+        "store times in UTC, and say so where the data is made",
+    ),
+    Stress(
+        "missing",
+        (0.1, 0.3, 1.0),
+        "{column} is empty in {strength:.0%} of the rows",
+        "a form without the field",
+        "train on rows in which the field is empty too, or bound its nulls in the contract",
+    ),
+)
+"""Three strengths each (house choice)."""
+FIRST_MOMENT, LAST_MOMENT = -62_135_596_800 * MICROSECONDS, 253_402_300_799 * MICROSECONDS
+"""Of the years 1 to 9999: what calendars and Arrow's calendar parts can say."""
+HOURS_A_DAY = 24
+
+
+def stressed(
+    column: pa.ChunkedArray, state: State, name: str, strength: float, rng: np.random.Generator
+) -> pa.ChunkedArray:
+    """Moments later (by a share of the central 90% of the training span), hours off, missing."""
+    if name == "missing":
+        return shifts.emptied(column, strength, rng)
+    days = strength * state.elapsed.scale if name == "later" else strength / HOURS_A_DAY
+    micros = _moments(column).cast(pa.int64()).to_numpy()  # floats where any is missing
+    moved = np.clip(micros + days * 86_400.0 * MICROSECONDS, FIRST_MOMENT, LAST_MOMENT)
+    known = column.is_valid().to_numpy()
+    whole = np.where(known, np.rint(moved), 0).astype(np.int64)
+    return pa.chunked_array([pa.array(whole, mask=~known).cast(pa.timestamp("us"))])
