@@ -64,8 +64,8 @@ class Network(nn.Module):
         )
         self.biases = nn.Parameter(torch.zeros(shape.members, 1, num_outputs))
 
-    def embed(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor:
-        """Hidden representation ``float32[batch, members, width]`` before the heads.
+    def encode(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor:
+        """The encoded columns side by side, ``float32[batch, sum of the widths]``.
 
         Parameters
         ----------
@@ -75,13 +75,23 @@ class Network(nn.Module):
         columns = [
             encoder(inputs[name]) for name, encoder in zip(self.names, self.encoders, strict=True)
         ]
-        encoded = torch.cat(columns, dim=1)
+        return torch.cat(columns, dim=1)
+
+    def hidden(self, encoded: Tensor) -> Tensor:
+        """What the backbone makes of encoded columns, ``float32[batch, members, width]``."""
         hidden = (encoded[:, None] * self.scale).flatten(0, 1)
         for layer in self.layers:
             hidden = self.dropout(torch.relu(layer(hidden)))
         return hidden.view(encoded.shape[0], self.shape.members, hidden.shape[-1])
 
+    def outputs(self, hidden: Tensor) -> Tensor:
+        """Outputs of every member's head, ``float32[batch, members, num_outputs]``."""
+        return torch.baddbmm(self.biases, hidden.transpose(0, 1), self.heads).transpose(0, 1)
+
+    def embed(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor:
+        """Hidden representation ``float32[batch, members, width]`` before the heads."""
+        return self.hidden(self.encode(inputs))
+
     def forward(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor:
         """Outputs of every member, ``float32[batch, members, num_outputs]``."""
-        hidden = self.embed(inputs).transpose(0, 1)
-        return torch.baddbmm(self.biases, hidden, self.heads).transpose(0, 1)
+        return self.outputs(self.embed(inputs))
