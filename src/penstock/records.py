@@ -161,11 +161,15 @@ class Objective(Record):
     weights : Rows, optional
         One column ``weight``, ``float64``, mean 1: what each training row counts, in the order
         of the training rows. None: every row counts the same.
+    valid_weights : Rows, optional
+        The same for the validation rows, by the training rows' rule: training stops by the
+        objective that it optimises.
     """
 
     loss: str
     metric: str
     weights: Rows | None = None
+    valid_weights: Rows | None = None
 
 
 class Fitted(Record):

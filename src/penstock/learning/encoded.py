@@ -13,6 +13,7 @@ from torch import Tensor
 
 Arrays = dict[str, dict[str, NDArray[np.generic]]]
 Inputs = dict[str, dict[str, Tensor]]
+DOUBLE = torch.float64
 
 
 @dataclass
@@ -25,31 +26,46 @@ class Encoded:
         By column and name of the array; first axis ``n``.
     target : Tensor, optional
         ``int64[n]`` codes or ``float32[n]`` scaled values.
+    weight : Tensor, optional
+        ``float32[n]``, positive: what each row counts; None: the same.
     """
 
     inputs: Inputs
     num_rows: int
     target: Tensor | None = None
+    weight: Tensor | None = None
 
     @classmethod
     def of(
-        cls, arrays: Arrays, num_rows: int, target: NDArray[np.generic] | None = None
+        cls,
+        arrays: Arrays,
+        num_rows: int,
+        target: NDArray[np.generic] | None = None,
+        weight: NDArray[np.float32] | None = None,
     ) -> Encoded:
         """Wrap NumPy arrays, memory-mapped ones too, without a copy."""
         inputs = {
             column: {name: torch.from_numpy(array) for name, array in named.items()}
             for column, named in arrays.items()
         }
-        return cls(inputs, num_rows, None if target is None else torch.from_numpy(target))
+        ends = (None if end is None else torch.from_numpy(end) for end in (target, weight))
+        return cls(inputs, num_rows, *ends)
 
     def head(self, num_rows: int) -> Encoded:
         """The first rows."""
+        return self._at(slice(num_rows), min(num_rows, self.num_rows))
+
+    def only(self, rows: Tensor) -> Encoded:
+        """A copy of the rows of these numbers, ``int64[k]``."""
+        return self._at(rows, len(rows))
+
+    def _at(self, rows: Tensor | slice, count: int) -> Encoded:
         inputs = {
-            column: {name: tensor[:num_rows] for name, tensor in named.items()}
+            column: {name: tensor[rows] for name, tensor in named.items()}
             for column, named in self.inputs.items()
         }
-        target = None if self.target is None else self.target[:num_rows]
-        return Encoded(inputs, min(num_rows, self.num_rows), target)
+        ends = (None if tensor is None else tensor[rows] for tensor in (self.target, self.weight))
+        return Encoded(inputs, count, *ends)
 
     def take(self, rows: Tensor, device: torch.device) -> tuple[Inputs, Any]:
         """Inputs and target of the rows of these numbers (``int64[k]``), on the device.
@@ -61,6 +77,14 @@ class Encoded:
             for column, named in self.inputs.items()
         }
         return inputs, None if self.target is None else self.target[rows].to(device)
+
+    def weights(self, rows: Tensor, device: torch.device) -> Tensor | None:
+        """What the rows of these numbers count, on the device; None where all count the same."""
+        return None if self.weight is None else self.weight[rows].to(device)
+
+    def mass(self, rows: Tensor) -> float:
+        """What the rows of these numbers count together; without weights, how many they are."""
+        return len(rows) if self.weight is None else float(self.weight[rows].sum(dtype=DOUBLE))
 
     def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
         """Row numbers of one epoch's batches, in an order drawn from the generator."""

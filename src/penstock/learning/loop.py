@@ -80,17 +80,23 @@ class Training:
     network : nn.Module
         From :class:`penstock.learning.network.Network`; on its device.
     loss : callable
-        Row losses from outputs and target.
+        Row losses from outputs and target. Where the rows have weights, what is optimised,
+        and what stops the training, is the weighted mean, of valid rows too.
     schedule : Schedule
         How long and how fast.
-    folder : Path
-        For checkpoints.
+    folder : Path or None
+        For checkpoints; None: without, for a training too short to be worth one.
     device : torch.device
         Where batches are moved.
     """
 
     def __init__(
-        self, network: nn.Module, loss: Loss, schedule: Schedule, folder: Path, device: torch.device
+        self,
+        network: nn.Module,
+        loss: Loss,
+        schedule: Schedule,
+        folder: Path | None,
+        device: torch.device,
     ):
         self.network = network
         self.spread = spread_over_devices(network, device)
@@ -136,11 +142,13 @@ class Training:
         torch.manual_seed(self.schedule.seed * 100_003 + epoch)  # dropout
         self.network.train()
         steps = math.ceil(train.num_rows / self.schedule.batch_size)
-        total = torch.zeros((), device=self.device)
+        total, mass = torch.zeros((), device=self.device), 0.0
         for number, rows in enumerate(train.shuffled(self.schedule.batch_size, generator)):
             rate = self.rate((epoch * steps + number) / (self.schedule.epochs * steps))
-            total += self.step(rows, train, rate) * len(rows)
-        self.course.train_loss.append(float(total) / train.num_rows)
+            part = train.mass(rows)
+            total += self.step(rows, train, rate) * part
+            mass += part
+        self.course.train_loss.append(float(total) / mass)
         self.course.learning_rate.append(rate)
         self.course.valid_loss.append(self.measure(valid))
         if self.course.valid_loss[-1] < self.course.best_loss or self.course.best_epoch < 0:
@@ -148,10 +156,11 @@ class Training:
             self.best = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
 
     def step(self, rows: Tensor, train: Encoded, rate: float) -> Tensor:
-        """The loop's body; returns the batch's mean loss."""
+        """The loop's body; returns the batch's (weighted) mean loss."""
         inputs, target = train.take(rows, self.device)  # feed data
         outputs = self.spread(inputs)  # predict
-        error = self.loss(outputs, target).mean()  # compare with the truth
+        each = self.loss(outputs, target)  # compare with the truth
+        error = weighted_mean(each, train.weights(rows, self.device))
         self.optimiser.zero_grad(set_to_none=True)
         error.backward()  # push the error back
         for group in self.optimiser.param_groups:
@@ -168,17 +177,22 @@ class Training:
         return self.schedule.learning_rate * max(share, 1e-3)
 
     def measure(self, rows: Encoded) -> float:
-        """Mean loss without learning."""
+        """Mean loss without learning, weighted where the rows have weights."""
         self.network.eval()
-        total = 0.0
+        total = mass = 0.0
         with torch.inference_mode():
             for numbers in rows.in_order(PREDICT_ROWS):
                 inputs, target = rows.take(numbers, self.device)
-                total += float(self.loss(self.network(inputs), target).sum())
-        return total / rows.num_rows
+                each = self.loss(self.network(inputs), target)
+                weights = rows.weights(numbers, self.device)
+                total += float((each if weights is None else each * weights).sum())
+                mass += rows.mass(numbers)
+        return total / mass
 
     def save(self) -> None:
-        """Write the checkpoint of the last whole epoch."""
+        """Write the checkpoint of the last whole epoch, where there is a folder for it."""
+        if self.folder is None:
+            return
         tensors = {
             "network": self.network.state_dict(),
             "best": self.best,
@@ -188,7 +202,7 @@ class Training:
 
     def resume(self) -> None:
         """Go on from the folder's checkpoint, if any."""
-        found = checkpoints.load(self.folder)
+        found = None if self.folder is None else checkpoints.load(self.folder)
         if found is None:
             return
         tensors, state = found
@@ -196,6 +210,17 @@ class Training:
         self.best = {name: tensor.to(self.device) for name, tensor in tensors["best"].items()}
         checkpoints.restore_optimiser(self.optimiser, tensors["optimiser"])
         self.course = Course(**state)
+
+
+def weighted_mean(each: Tensor, weights: Tensor | None) -> Tensor:
+    """``sum(w * l) / sum(w)``; the plain mean without weights.
+
+    Examples
+    --------
+    >>> float(weighted_mean(torch.tensor([1.0, 3.0]), torch.tensor([3.0, 1.0])))
+    1.5
+    """
+    return each.mean() if weights is None else (each * weights).sum() / weights.sum()
 
 
 def outputs_of(network: nn.Module, rows: Encoded, device: torch.device) -> NDArray[np.float32]:

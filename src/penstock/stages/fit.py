@@ -54,7 +54,8 @@ def fit(
     layout : Layout
         Columns and target.
     objective : Objective
-        The loss that is optimised.
+        The loss that is optimised, and what each row counts in it: the loss curves, and the
+        loss that stops the training, are weighted alike.
     spec : ModelSpec
         Network and training settings.
     compute : Compute
@@ -66,13 +67,23 @@ def fit(
     key : str
         Names the folder of checkpoints: a killed run that starts again with the same key goes
         on from its last epoch, to the same weights.
+
+    Raises
+    ------
+    ValueError
+        When the objective's weights are not those of these rows, or its loss needs weights
+        and has none.
     """
     started, cpu_started = time.monotonic(), time.process_time()
+    _check_weights(objective, train, valid)
     make_repeatable(spec.seed, compute.threads)
     folder = store.scratch(key)
     learnt = Learnt.of(store.table(train), layout, spec)
-    rows = {"train": train, "valid": valid}
-    encoded = {name: encode(part, learnt, store, folder / name) for name, part in rows.items()}
+    rows = {"train": (train, objective.weights), "valid": (valid, objective.valid_weights)}
+    encoded = {
+        name: encode(part, learnt, store, folder / name, weights)
+        for name, (part, weights) in rows.items()
+    }
     device = choose_device(compute.device)
     network = learnt.network().to(device)
     schedule = schedule_of(learnt.spec)
@@ -116,8 +127,30 @@ def fit(
     return fitted
 
 
-def encode(rows: Rows, learnt: Learnt, store: Store, folder: Path) -> Encoded:
-    """Encode rows once, batch by batch, into memory-mapped ``.npy`` files of a folder."""
+def _check_weights(objective: Objective, train: Rows, valid: Rows) -> None:
+    for rows, weights in ((train, objective.weights), (valid, objective.valid_weights)):
+        if weights is None and objective.loss in losses.BALANCED:
+            raise ValueError(f"{objective.loss} is a weighting, and the objective has no weights")
+        if weights is not None and weights.num_rows != rows.num_rows:
+            raise ValueError(f"{weights.num_rows} weights for {rows.num_rows} rows")
+
+
+def encode(
+    rows: Rows, learnt: Learnt, store: Store, folder: Path, weights: Rows | None = None
+) -> Encoded:
+    """Encode rows once, batch by batch, into memory-mapped ``.npy`` files of a folder.
+
+    Parameters
+    ----------
+    rows : Rows
+        Raw rows.
+    learnt : Learnt
+        How they are encoded.
+    store, folder
+        Where the rows are; where the arrays go.
+    weights : Rows, optional
+        One column ``weight``: what each row counts.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     arrays: Arrays = {}
     target = None
@@ -138,7 +171,21 @@ def encode(rows: Rows, learnt: Learnt, store: Store, folder: Path) -> Encoded:
         target = _mapped(folder / "target.npy", goal, rows.num_rows) if target is None else target
         target[here] = goal
         at += table.num_rows
-    return Encoded.of(arrays, rows.num_rows, target)
+    weight = None if weights is None else _encode_weights(weights, store, folder)
+    return Encoded.of(arrays, rows.num_rows, target, weight)
+
+
+def _encode_weights(weights: Rows, store: Store, folder: Path) -> np.ndarray:
+    """``float32[n]``, memory-mapped."""
+    shape = (weights.num_rows,)
+    array = np.lib.format.open_memmap(
+        folder / "weight.npy", mode="w+", dtype=np.float32, shape=shape
+    )
+    at = 0
+    for batch in store.batches(weights, columns=["weight"]):
+        array[at : at + batch.num_rows] = batch.column(0).to_numpy()
+        at += batch.num_rows
+    return array
 
 
 def generalisation_gap(final: dict[str, float]) -> Check:

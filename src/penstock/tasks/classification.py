@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from penstock.evidence import Figure
     from penstock.records import Layout, Policy
 
-LOSSES = ("cross_entropy",)
+LOSSES = ("cross_entropy", "class_weighted")
 
 
 def metrics(layout: Layout) -> tuple[str, ...]:
