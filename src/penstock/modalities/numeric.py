@@ -297,7 +297,8 @@ def stressed(
 ) -> pa.ChunkedArray:
     """Numbers in another unit, missing or measured badly; whole columns stay whole.
 
-    Errors are Gaussian and take no value further than the training values reached.
+    Errors are Gaussian; they spare a heap of equal values (zeros beside amounts) and take no
+    value further than the training values reached.
     """
     if name == "missing":
         return shifts.emptied(column, strength, rng)
@@ -308,7 +309,16 @@ def stressed(
         errors = rng.normal(size=len(values)) * strength * state.scale
         reach = np.array([state.knots[0], state.knots[-1]]) * state.scale + state.center
         least, most = np.fmin(values, reach[0]), np.fmax(values, reach[1])
-        changed = np.clip(values + errors, least, most)
+        exact = values == _heap(values)  # nobody mismeasures that there was nothing
+        changed = np.where(exact, values, np.clip(values + errors, least, most))
     if pa.types.is_integer(column.type):
         changed = np.rint(changed)
     return pa.chunked_array([pa.array(changed, pa.float64(), from_pandas=True)])
+
+
+def _heap(values: NDArray[np.float64]) -> float:
+    """The value that so many rows share; nan where there is none."""
+    distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    if not counts.size or counts.max() < HEAP_SHARE * counts.sum():
+        return float("nan")
+    return float(distinct[np.argmax(counts)])
