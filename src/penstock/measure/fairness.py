@@ -50,11 +50,11 @@ def criterion_of(spec: BiasSpec, layout: Layout) -> str:
     if spec.criterion == "auto":
         return names[0]
     if spec.criterion not in names:
-        found = f"{len(layout.classes)} classes" if layout.classes else "a regression"
+        found = f"has {len(layout.classes)} classes" if layout.classes else "is a number"
         raise BadInput(
             Mistake(
-                f"bias.criterion {spec.criterion} is for a target of two classes",
-                f"{layout.target} is {found}",
+                f"{spec.criterion} is for a target of two classes",
+                f"{layout.target} {found}",
                 "bias.criterion",
                 f"use {' or '.join(names)}, or auto",
             )
@@ -96,7 +96,7 @@ class Judging:
         found = [self._too_few(code) for code in self._small()]
         if len(self.judged) < 2:
             return [self._nothing_to_compare(), *found]
-        quantities = {PARITY: self._parity, ODDS: self._odds, WORST: self._worst}
+        quantities = {PARITY: self.parity, ODDS: self.odds, WORST: self.worst}
         measured = [quantities[name]() for name in offered(self.rows.layout)]
         if self.rows.num_classes == 2:
             found += self._one_class()
@@ -112,7 +112,8 @@ class Judging:
             both.append((np.where(kept, hits, 0), np.where(kept, totals, 0)))
         return both
 
-    def _parity(self) -> Check:
+    def parity(self) -> Check:
+        """The smallest ratio of selection rates; 1: equal rates."""
         judged, names = self.judged, self.by.names
         hits, totals = (counts[judged] for counts in rates(self.rows, self.by)["selection_rate"])
         gap, label = gaps.ratio(hits, totals, self.seed), self.rows.layout.classes[1]
@@ -131,7 +132,8 @@ class Judging:
             " groups, and gate another quantity (bias.criterion) if that one is what counts",
         )  # fmt: skip
 
-    def _odds(self) -> Check:
+    def odds(self) -> Check:
+        """The largest difference of true or of false positive rates; 0: equal rates."""
         families, names = self.families(), self.by.names
         if not any(np.count_nonzero(totals) > 1 for _, totals in families):
             why = f"No two groups of {self.by.name} have {self.min_rows} rows of one class."
@@ -149,7 +151,8 @@ class Judging:
             " thresholds by group that level selection rates often widen this gap",
         )  # fmt: skip
 
-    def _worst(self) -> Check:
+    def worst(self) -> Check:
+        """The largest rise of a group's mean loss over that of all rows; 0: none."""
         gap = gaps.rise(self.rows.losses, self.by.codes, self.judged, self.seed)
         group, size = self.by.names[gap.more], int(self.by.sizes[gap.more])
         return self._check(

@@ -28,6 +28,8 @@ NUM_DEALS = 9_999
 """Random deals of counts to groups: the error rate is met to a tenth of its size."""
 MOST_DRAWN, FEWEST_DEALS, MOST_DEALS = 20_000_000, 499, 1_999
 """Deals of losses to groups: rows times deals, and their bounds (house choice: seconds)."""
+BATCH_DRAWN = 1 << 18
+"""Losses dealt at once: 2 MiB."""
 DIGITS = 9
 """Test statistics are rounded, so that equal counts give equal numbers."""
 
@@ -170,10 +172,7 @@ def rise(losses: Floats, codes: Counts, tested: Sequence[int], seed: int) -> Gap
     sizes = np.bincount(place[codes], minlength=len(tested) + 1)[: len(tested)]
     rows = losses[order] / overall
     excess, errors = _against_rest(rows, sizes)
-    rng = np.random.default_rng(seed)
-    num = int(np.clip(MOST_DRAWN // len(rows), FEWEST_DEALS, MOST_DEALS))
-    deals = [_studentised(*_against_rest(rng.permutation(rows), sizes)).max() for _ in range(num)]
-    critical = _quantile(np.array(deals))
+    critical = _quantile(_dealt(rows, sizes, seed))
     told = _studentised(excess, errors) > critical
     worst = max(range(len(sizes)), key=lambda i: (told[i], excess[i]))
     low, high = (float(excess[worst] + side * critical * errors[worst]) for side in (-1, 1))
@@ -218,17 +217,31 @@ def _pooled(hits: Counts, total: int, other_hits: Counts, other_total: int) -> F
     return statistic.round(DIGITS)
 
 
+def _dealt(rows: Floats, sizes: Counts, seed: int) -> Floats:
+    """The largest statistic of any group, for each of many random deals of the rows."""
+    rng = np.random.default_rng(seed)
+    num = int(np.clip(MOST_DRAWN // len(rows), FEWEST_DEALS, MOST_DEALS))
+    batch = max(1, BATCH_DRAWN // len(rows))
+    largest = []
+    for done in range(0, num, batch):
+        deals = np.tile(rows, (min(batch, num - done), 1))
+        rng.permuted(deals, axis=1, out=deals)
+        largest.append(_studentised(*_against_rest(deals, sizes)).max(axis=-1))
+    return np.concatenate(largest)
+
+
 def _against_rest(rows: Floats, sizes: Counts) -> tuple[Floats, Floats]:
     """For each block of rows: its mean less the mean of all, and the standard error of that.
 
-    The blocks stand first, in order; what follows them belongs to no block.
+    The blocks stand first along the last axis, in order; what follows them belongs to no block.
     """
-    n = len(rows)
+    n = rows.shape[-1]
     starts = np.r_[0, np.cumsum(sizes)[:-1]]
     ends = np.cumsum(sizes)[-1]
-    sums = np.add.reduceat(rows[:ends], starts)
-    squares = np.add.reduceat(np.square(rows[:ends]), starts)
-    total, total_squares = rows.sum(), np.square(rows).sum()
+    second = np.square(rows)
+    sums = np.add.reduceat(rows[..., :ends], starts, axis=-1)
+    squares = np.add.reduceat(second[..., :ends], starts, axis=-1)
+    total, total_squares = rows.sum(axis=-1, keepdims=True), second.sum(axis=-1, keepdims=True)
     rest = n - sizes
     inside = np.maximum(squares - sums**2 / sizes, 0) / np.maximum(sizes - 1, 1) / sizes
     others = total - sums

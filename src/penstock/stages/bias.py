@@ -29,7 +29,7 @@ from penstock.measure.by_group import (
 )
 from penstock.model import Model
 from penstock.ports import Progress, Store
-from penstock.records import Estimate, Findings, Fitted, Policy, Rows, Scorecard
+from penstock.records import Estimate, Findings, Fitted, Layout, Policy, Rows, Scorecard
 from penstock.spec import BiasSpec
 
 INTERVALS = (
@@ -86,7 +86,7 @@ def bias(
     criterion = fairness.criterion_of(spec, fitted.layout)
     sensitive = list(dict.fromkeys(sensitive))
     rows = _scored(fitted, store.table(scorecard.predictions))
-    columns = _groups(store, train, test, sensitive)
+    columns = _groups(fitted.layout, store, train, test, sensitive)
     before = _before(plain_fitted, plain_policy, rows, store, test) if plain_fitted else None
     checks: list[Check] = []
     tables: dict[str, Table] = {}
@@ -121,10 +121,11 @@ def _scored(fitted: Fitted, predictions: pa.Table) -> Scored:
     return Scored(target, scores, decided, losses, layout, fitted.metric)
 
 
-def _groups(store: Store, train: Rows, test: Rows, sensitive: list[str]) -> list[Groups]:
+def _groups(
+    layout: Layout, store: Store, train: Rows, test: Rows, sensitive: list[str]
+) -> list[Groups]:
     """The groups of each column, or every mistake in their names."""
-    there = next(store.batches(test, batch_size=1), None) if test.num_rows else None
-    known = there.schema.names if there is not None else []
+    known = [column.name for column in layout.columns]
     mistakes = [
         Mistake("data.sensitive names columns of the data", name, "data.sensitive",
                 f"use some of: {', '.join(known)}")
