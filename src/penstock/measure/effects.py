@@ -184,18 +184,22 @@ def group_table(
     return Table.of("Groups before and after", records, note)
 
 
-def gap_table(target: Codes, sides: Sides, codes: Codes, names: Sequence[str], least: int) -> Table:
-    """Gaps between the groups of at least so many rows, before and after."""
-    large = np.bincount(codes, minlength=len(names)) >= least
+def gap_table(
+    target: Codes, sides: Sides, codes: Codes, names: Sequence[str], small: Sequence[str]
+) -> Table:
+    """Gaps between the groups before and after; those of too few rows are left out."""
+    held = np.bincount(codes, minlength=len(names)) > 0
+    large = held & ~np.isin(np.array(names), list(small))
     first, second = (
         spread(rates(target, side.decided, codes, len(names)), large) for side in sides
     )
     records = [{"gap": name, "before": v, "after": second[name]} for name, v in first.items()]
     note = (
         "demographic_parity: least over largest selection rate, 1 is alike. equalized_odds: the"
-        " larger difference of true and of false positive rates, 0 is alike. Groups of fewer"
-        f" than {least} rows are not compared."
+        " larger difference of true and of false positive rates, 0 is alike."
     )
+    if small:
+        note += f" Left out, for too few rows: {', '.join(small)}."
     return Table.of("Gaps before and after", records, note)
 
 

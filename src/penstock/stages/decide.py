@@ -201,8 +201,7 @@ def _by_group(
         )
     truth, sides = side.target, (before.outcome, side.outcome)
     told.tables["groups"] = effects.group_table(truth, sides, codes, names, found.thresholds, usual)
-    least = levelling.MIN_GROUP_ROWS
-    told.tables["gaps"] = effects.gap_table(truth, sides, codes, names, least)
+    told.tables["gaps"] = effects.gap_table(truth, sides, codes, names, found.small)
     told.figures["selection"] = effects.selection_figure(sides, codes, names, by)
     return side
 
