@@ -7,6 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.states import State
 
+from flows.form import UNCHANGED, Overrides
 from flows.running import flow_run_name, opened
 from flows.tasks import (
     bias,
@@ -29,17 +30,15 @@ from penstock.spec import Pipeline
 
 
 @flow(name="train", flow_run_name=flow_run_name, validate_parameters=False)
-def train(
-    pipeline: str, overrides: dict[str, Any] | None = None, refresh: bool = False
-) -> State[Any]:
+def train(pipeline: str, overrides: Overrides = UNCHANGED, refresh: bool = False) -> State[Any]:
     """Train a pipeline's model and register it if every gate lets it pass.
 
     Parameters
     ----------
     pipeline : str
         A folder, a ``pipeline.yaml``, or the name of a folder under ``data/``.
-    overrides : dict, optional
-        Dotted fields of the spec and their values for this run, such as ``{"model.seed": 1}``.
+    overrides : dict
+        Fields of the spec for this run only; what is left empty stays as pipeline.yaml says it.
     refresh : bool
         Compute every stage again, whatever is cached.
     """

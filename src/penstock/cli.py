@@ -1,4 +1,4 @@
-"""The story, at a terminal: ``penstock init | train | report | sample | schema | doctor``.
+"""The story, at a terminal: ``penstock init | train | report | up | down | status | ...``.
 
 Entry points translate only: words into calls, results into lines and exit statuses. Nothing
 heavy is imported before a command needs it.
@@ -216,6 +216,68 @@ def schema() -> int:
 
 
 @app.command
+def up(
+    *,
+    prefect_port: int = 4200,
+    mlflow_port: int = 5000,
+    host: str = "127.0.0.1",
+    foreground: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Start Prefect, MLflow and a worker, and deploy every pipeline under data/.
+
+    A second call says what runs and deploys again. Run it in the project's folder.
+
+    Parameters
+    ----------
+    prefect_port
+        Port of the Prefect page and its API.
+    mlflow_port
+        Port of the MLflow page and its API.
+    host
+        Address to listen on; anything but loopback demands passwords for both servers.
+    foreground
+        Stay and watch over the parts until SIGTERM, for a service manager.
+    """
+    import secrets
+
+    from penstock import settings, standing
+    from penstock.servers import control
+
+    project = Path.cwd().resolve()
+    asked = standing.House(secrets.token_hex(8), str(project), host, prefect_port, mlflow_port)
+    home = settings.home_of(project)
+    return control.up(home, asked, lambda text: print(text, flush=True), foreground)
+
+
+@app.command
+def down() -> int:
+    """End what penstock up started; runs are cancelled, history and models are kept."""
+    from penstock import settings
+    from penstock.servers import control
+
+    return control.down(settings.home_of(Path.cwd()), lambda text: print(text, flush=True))
+
+
+@app.command
+def status(*, json_: Annotated[bool, Parameter(name="--json", negative="")] = False) -> int:
+    """Say what runs, since when, at which address, and what is deployed.
+
+    Exit status: 0 when all parts run, else 1.
+
+    Parameters
+    ----------
+    json_
+        Print one JSON object on standard output and nothing else there.
+    """
+    from penstock import settings
+    from penstock.servers import control
+
+    found = control.status(settings.home_of(Path.cwd()))
+    print(json.dumps(found) if json_ else control.table(found))
+    return OK if found["up"] else CRASHED
+
+
+@app.command
 def doctor(pipeline: str = "", /) -> int:
     """Say what is here and what is missing: versions, device, store, MLflow.
 
@@ -265,6 +327,8 @@ def _prepare_prefect(services: Any) -> None:
         "DO_NOT_TRACK": "1",
         "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin starve one another on a shared machine
     }
+    if services.settings.prefect_api_url:
+        defaults["PREFECT_API_URL"] = services.settings.prefect_api_url
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")

@@ -1,10 +1,20 @@
-"""Addresses and places, from the environment only: never from a spec, never from a form."""
+"""Addresses and places: never from a spec, never from a form.
+
+The environment comes first, then the servers that ``penstock up`` started for this home, then
+files in the home. Servers count only while their supervisor lives: after a crash of the machine
+a run falls back to the files, and says so; ``penstock down`` leaves nothing to fall back from.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from penstock import standing
+
+log = logging.getLogger("penstock.settings")
 
 
 @dataclass(frozen=True)
@@ -16,13 +26,18 @@ class Settings:
     home : Path
         Store, databases, checkpoints: ``PENSTOCK_HOME``, or ``.penstock`` in the project.
     tracking_uri : str
-        MLflow: ``MLFLOW_TRACKING_URI``, or an SQLite file in ``home``.
+        MLflow: ``MLFLOW_TRACKING_URI``, the server of ``penstock up``, or an SQLite file in
+        ``home``.
+    prefect_api_url : str
+        Prefect: ``PREFECT_API_URL``, or the server of ``penstock up``; empty: each run starts
+        one of its own.
     store : Path
         Folder of the store: ``PENSTOCK_STORE``, or ``store`` in ``home``.
     """
 
     home: Path
     tracking_uri: str
+    prefect_api_url: str
     store: Path
 
 
@@ -50,13 +65,35 @@ def read(pipeline_folder: Path) -> Settings:
     pipeline_folder : Path
         Absolute path of the folder that holds ``pipeline.yaml``.
     """
-    default_home = project_of(pipeline_folder) / ".penstock"
-    home = Path(os.environ.get("PENSTOCK_HOME") or default_home).expanduser().resolve()
+    home = home_of(project_of(pipeline_folder))
+    house = standing_house(home)
     return Settings(
         home=home,
-        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow.db'}",
+        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI")
+        or (house.tracking_uri if house else f"sqlite:///{home / 'mlflow.db'}"),
+        prefect_api_url=os.environ.get("PREFECT_API_URL")
+        or (house.prefect_api_url if house else ""),
         store=Path(os.environ.get("PENSTOCK_STORE") or home / "store").expanduser().resolve(),
     )
+
+
+def home_of(project: Path) -> Path:
+    """Where a project's store, databases and logs are."""
+    said = os.environ.get("PENSTOCK_HOME") or project / ".penstock"
+    return Path(said).expanduser().resolve()
+
+
+def standing_house(home: Path) -> standing.House | None:
+    """The servers of this home, if they are watched over; a word if they are gone."""
+    house = standing.read(home)
+    if house is None or house.stands:
+        return house
+    log.warning(
+        "The servers that penstock up started for %s are gone; this run uses the files there."
+        " To start them again: penstock up",
+        home,
+    )
+    return None
 
 
 def existing(path: Path) -> Path:

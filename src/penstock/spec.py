@@ -6,6 +6,7 @@ No unions and no optional values, on purpose: forms show them badly. ``auto`` or
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -52,8 +53,15 @@ class Data(Part):
     source: str = Field(
         title="Source",
         description="A file, a glob, a folder of files or a name pattern such as"
-        " images/{label}_{index}.png, relative to this file's folder.",
+        " images/{label}_{index}.png, relative to this file's folder; a URL of files such as"
+        " s3://bucket/rows/*.parquet; or a database's URL with #table, such as"
+        " postgresql://host/shop#orders. ${NAME} stands for an environment variable.",
         min_length=1,
+    )
+    query: str = Field(
+        "",
+        description="For a database: SQL that selects the rows, with ORDER BY, or a table's name"
+        " instead of #table.",
     )
     target: str = Field(title="Target", description="Column to predict.", min_length=1)
     task: Task = Field(
@@ -299,6 +307,63 @@ class Report(Part):
     show_rows: bool = Field(False, description="Show raw rows (they may be personal).")
 
 
+class Timetable(Part):
+    """When a flow of this pipeline starts by itself."""
+
+    cron: str = Field("", description="Five fields, such as 0 3 * * 1; empty: never by itself.")
+    timezone: str = Field("UTC", description="IANA name, such as Europe/Rome.")
+
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, text: str) -> str:
+        from datetime import UTC, datetime
+
+        from cronsim import CronSim, CronSimError
+
+        if not text.strip():
+            return ""
+        if len(text.split()) != 5:
+            raise ValueError("five fields: minute, hour, day of month, month, day of week")
+        try:
+            next(CronSim(text, datetime.now(UTC)))
+        except CronSimError as error:
+            raise ValueError(
+                f"no cron schedule ({error}); five fields, such as 0 3 * * 1"
+            ) from error
+        except StopIteration as error:
+            raise ValueError("a day that never comes within fifty years") from error
+        return text.strip()
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_timezone(cls, text: str) -> str:
+        import zoneinfo
+
+        known = zoneinfo.available_timezones()
+        if text in known:
+            return text
+        import difflib
+
+        close = difflib.get_close_matches(text, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"no timezone of the IANA list, such as Europe/Rome{hint}")
+
+
+class Schedule(Part):
+    """When each flow of this pipeline starts by itself; a plain text is its cron, in UTC."""
+
+    train: Timetable = Field(Timetable(), description="Train on the source as it is then.")
+    score: Timetable = Field(Timetable(), description="Score new rows with the champion.")
+    monitor: Timetable = Field(Timetable(), description="Compare new rows with the reference.")
+    retrain: Timetable = Field(Timetable(), description="Train again where it is worth it.")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _shorthand(cls, value: Any) -> Any:
+        """Accept ``train: 0 3 * * 1`` for ``train: {cron: 0 3 * * 1}``."""
+        return {"cron": value} if isinstance(value, str) else value
+
+
 class Pipeline(Part):
     """One model line: from its data to its name in the registry."""
 
@@ -315,6 +380,7 @@ class Pipeline(Part):
     bias: BiasSpec = BiasSpec()
     profile: ProfileSpec = ProfileSpec()
     registry: Registry = Registry()
+    schedule: Schedule = Schedule()
     gates: Gates = Gates()
     compute: Compute = Compute()
     report: Report = Report()
@@ -369,7 +435,8 @@ def read(path: Path, overrides: dict[str, Any] | None = None) -> Pipeline:
     path : Path
         The file.
     overrides : dict, optional
-        Dotted field names and their values for this run, such as ``{"split.seed": 1}``.
+        Field names and their values for this run: dotted, such as ``{"split.seed": 1}``, or by
+        section, as the form in the UI sends them, such as ``{"split": {"seed": 1}}``.
 
     Raises
     ------
@@ -379,7 +446,7 @@ def read(path: Path, overrides: dict[str, Any] | None = None) -> Pipeline:
     root, raw = _parsed(path)
     lines = _lines(root)
     mistakes = _repeated_keys(root, path)
-    for name, value in (overrides or {}).items():
+    for name, value in dotted(overrides or {}).items():
         _override(raw, name, value)
         lines[tuple(name.split("."))] = -1
     try:
@@ -401,7 +468,7 @@ def sound_part(path: Path, overrides: dict[str, Any] | None = None) -> Pipeline 
         ``contract`` is in doubt.
     """
     _, raw = _parsed(path)
-    for name, value in (overrides or {}).items():
+    for name, value in dotted(overrides or {}).items():
         _override(raw, name, value)
     kept = {key: raw[key] for key in ("data", "split", "contract") if key in raw}
     try:
@@ -436,6 +503,27 @@ def _parsed(path: Path) -> tuple[yaml.Node | None, dict[Any, Any]]:
 def schema() -> dict[str, Any]:
     """The JSON schema of ``pipeline.yaml``, for editors."""
     return Pipeline.model_json_schema()
+
+
+def dotted(overrides: Mapping[str, Any], within: type[Part] = Pipeline) -> dict[str, Any]:
+    """Overrides with a dotted name each, so that a section of some fields keeps its others.
+
+    Examples
+    --------
+    >>> dotted({"split": {"seed": 1}, "gates": {"num_rows": {"limit": 9}}, "model.epochs": 2})
+    {'split.seed': 1, 'gates.num_rows.limit': 9, 'model.epochs': 2}
+    >>> dotted({"data": {"features": {"age": "category"}}})
+    {'data.features': {'age': 'category'}}
+    """
+    found: dict[str, Any] = {}
+    for name, value in overrides.items():
+        field = within.model_fields.get(name)
+        section = field.annotation if field else None
+        if isinstance(value, dict) and isinstance(section, type) and issubclass(section, Part):
+            found |= {f"{name}.{key}": one for key, one in dotted(value, section).items()}
+        else:
+            found[name] = value
+    return found
 
 
 def _override(raw: dict[str, Any], name: str, value: Any) -> None:

@@ -1,0 +1,90 @@
+"""The form in the Prefect UI: every field of the spec, and what is left empty stays as it is.
+
+spec.Pipeline -> JSON schema of overrides
+
+The form shows no defaults and requires nothing, on purpose: it would send a default back as an
+override, and then the file no longer counts. So a field that is left empty is not sent, and the
+run reads it from pipeline.yaml when it starts. What is sent is held against types, ranges and
+choices by the page and by the server.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import WithJsonSchema
+
+from penstock import spec
+
+LEFT_OUT = ("name", "description", "contract", "schedule")
+"""What makes the pipeline what it is, or has no meaning for one run."""
+
+LAST = ("data", "gates")
+"""Long sections, or such that one seldom touches, stand below the others."""
+
+
+def overrides_schema() -> dict[str, Any]:
+    """Schema of the overrides of one run, section by section, without any reference.
+
+    Examples
+    --------
+    >>> overrides_schema()["properties"]["split"]["properties"]["seed"]["minimum"]
+    0
+    """
+    whole = spec.schema()
+    definitions = whole.pop("$defs")
+    sections = [name for name in whole["properties"] if name not in LEFT_OUT]
+    sections.sort(key=lambda name: LAST.index(name) if name in LAST else -1)
+    properties = {
+        name: _open(whole["properties"][name], definitions) | {"title": _title(name)}
+        for name in sections
+    }
+    for position, section in enumerate(properties.values()):
+        section["position"] = position
+    return {
+        "type": "object",
+        "title": "Overrides",
+        "description": "For this run only. What is left empty stays as pipeline.yaml says it.",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def _open(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose references are replaced by what they name, without defaults and demands."""
+    found = dict(schema)
+    if "$ref" in found:
+        named = definitions[found.pop("$ref").rpartition("/")[2]]
+        found = {**named, **found}
+    default = found.pop("default", None)
+    found.pop("required", None)
+    if "properties" in found:
+        found["properties"] = {
+            name: _open(field, definitions) | {"position": position, "title": _title(name)}
+            for position, (name, field) in enumerate(found["properties"].items())
+        }
+    for key in ("items", "additionalProperties"):
+        if isinstance(found.get(key), dict):
+            found[key] = _open(found[key], definitions)
+    if default not in (None, "", [], {}) and not _is_section(found):
+        text = str(default).lower() if isinstance(default, bool) else default
+        found["description"] = f"{found.get('description', '')} Usually {text}.".strip()
+    elif isinstance(default, dict) and "limit" in default:
+        usual = f"Usually {default['limit']:g}, {default['action']}."
+        found["description"] = f"{found.get('description', '')} {usual}".strip()
+    return found
+
+
+def _is_section(schema: dict[str, Any]) -> bool:
+    return "properties" in schema
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+Overrides = Annotated[dict[str, Any], WithJsonSchema(overrides_schema())]
+"""Fields of the spec and their values for one run, by section or with dotted names."""
+
+UNCHANGED: Overrides = {}
+"""No overrides: the run is as pipeline.yaml says."""

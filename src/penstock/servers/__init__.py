@@ -1,0 +1,12 @@
+"""The house that the pipeline runs in: a Prefect server, an MLflow server and a worker.
+
+Subprocesses only: nothing here imports Prefect or MLflow. A small supervisor starts the parts,
+writes their logs, and starts again what dies; ``penstock.standing`` is what it writes down.
+
+=============  ==========================================================================
+``parts``      what each part is: command, environment, how to tell that it answers
+``processes``  starting, finding and ending processes that are surely ours
+``supervisor`` the loop that watches; the only process that starts parts
+``control``    what ``penstock up``, ``down`` and ``status`` do
+=============  ==========================================================================
+"""

@@ -1,0 +1,393 @@
+"""What ``penstock up``, ``down`` and ``status`` do.
+
+home, project, ports -> a house that stands; its state for a person or as JSON
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import importlib.util
+import json
+import logging
+import os
+import re
+import secrets
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from penstock import standing
+from penstock.errors import BadInput, Mistake, PenstockError
+from penstock.servers import processes
+from penstock.servers.parts import PYTHON, Place, asks_for_password, is_loopback, passwords
+from penstock.servers.supervisor import answers, one_shot, watch
+from penstock.standing import House
+
+START_SECONDS = 240.0
+"""How long servers and worker may take to answer on a busy machine (house choice)."""
+STOP_SECONDS = 150.0
+MIGRATION_SECONDS = 600.0
+
+UPGRADE_MLFLOW = (
+    "import os; from mlflow.db import upgrade; upgrade([os.environ['MLFLOW_BACKEND_STORE_URI']])"
+)
+"""The address is read from the environment: a command line is seen by everybody."""
+
+Tell = Callable[[str], None]
+
+
+class ServersFailed(PenstockError, RuntimeError):
+    """The servers could not be started or stopped (exit status 1)."""
+
+
+def up(home: Path, asked: House, tell: Tell, foreground: bool = False) -> int:
+    """Start the house unless it stands, and deploy the project's pipelines.
+
+    Parameters
+    ----------
+    home : Path
+        ``PENSTOCK_HOME``.
+    asked : House
+        Project, host and ports.
+    tell : callable
+        Is told what happens, a line at a time.
+    foreground : bool
+        Watch in this process until SIGTERM, as a service manager wants it.
+
+    Returns
+    -------
+    int
+        0, or 1 when a pipeline could not be deployed.
+
+    Raises
+    ------
+    BadInput
+        When a port is in use, or an address is open to others without authentication.
+    ServersFailed
+        When a part does not come up.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with _alone(home):
+        house = standing.read(home)
+        if house is not None and house.stands:
+            _tell_differences(house, asked, tell)
+            if foreground:
+                raise ServersFailed(
+                    Mistake("one house a home", _who(house), str(home), "penstock down, then again")
+                )
+        else:
+            _clear(home, house, tell)
+            _check(asked)
+            house = replace(asked, token=secrets.token_hex(8))
+            _migrate(Place(home, house), tell)
+            if not foreground:
+                _start_supervisor(home, house)
+    if foreground:
+        logging.getLogger("penstock").setLevel(logging.INFO)
+        return watch(home, house, deploys=True)
+    house = _wait_until_up(home, tell)
+    return deploy(home, house, tell)
+
+
+def deploy(home: Path, house: House, tell: Tell) -> int:
+    """Deploy every pipeline of the project; what was said about it is told."""
+    place = Place(home, house)
+    log = place.log("deploy")
+    before = log.stat().st_size if log.is_file() else 0
+    status = one_shot(place, "deploy", house.project)
+    with log.open("rb") as stream:
+        stream.seek(before)
+        tell(stream.read().decode(errors="replace").rstrip())
+    return 1 if status else 0
+
+
+def down(home: Path, tell: Tell) -> int:
+    """End everything that ``up`` started; flow runs are cancelled first.
+
+    Raises
+    ------
+    ServersFailed
+        When something of it does not end.
+    """
+    house = standing.read(home)
+    if house is None:
+        tell(f"Nothing runs that penstock up started in {home}.")
+        return 0
+    with _alone(home):
+        processes.send([house.supervisor], 15)
+        if processes.wait_gone([house.supervisor], STOP_SECONDS):
+            tell("The supervisor does not end when asked; killed.")
+            processes.send([house.supervisor], 9)
+        _clear(home, house, tell)
+    if left := processes.members(house.token):
+        pids = ", ".join(str(process.pid) for process in left)
+        raise ServersFailed(Mistake("down ends everything", f"processes {pids} run", str(home)))
+    tell("Prefect, MLflow and the worker are down; history and models are kept.")
+    return 0
+
+
+def status(home: Path) -> dict[str, Any]:
+    """What runs now: asked of the system and of the servers, not only read from the file."""
+    house = standing.read(home)
+    if house is None:
+        return {"home": str(home), "up": False, "supervisor": "down", "parts": [], "pipelines": []}
+    parts = [_looked_at(Place(home, house), part) for part in house.parts]
+    return {
+        "home": str(home),
+        "project": house.project,
+        "up": house.stands and all(part["state"] == "up" for part in parts),
+        "supervisor": "up" if house.stands else "gone",
+        "pid": house.supervisor.pid,
+        "log": str(Place(home, house).log("supervisor")),
+        "parts": parts,
+        "pipelines": _deployments(house) if answers(Place(home, house).health("prefect")) else [],
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The status for a person: a line a part, then a line a deployment."""
+    if not found["parts"]:
+        return f"Nothing runs for {found['home']}. To start: penstock up"
+    lines = [f"home {found['home']}"]
+    if found["supervisor"] != "up":
+        lines.append("The supervisor is gone: nobody starts again what dies. To do: penstock up")
+    for part in found["parts"]:
+        where = part["address"] or "runs the flows"
+        lines.append(f"{part['name']:<8} {part['state']:<10} process {part['pid']:<8} {where}")
+        restarts = f", {part['restarts']} restarts, last {part['last_death']}"
+        lines.append(f"{'':8} since {part['since']}{restarts if part['restarts'] else ''}")
+        lines.append(f"{'':8} log {part['log']}")
+    for deployment in found["pipelines"]:
+        planned = [
+            f"{one['cron']} {one['timezone']}{'' if one['active'] else ' (paused)'}"
+            for one in deployment["schedules"]
+        ]
+        paused = "paused, " if deployment["paused"] else ""
+        lines.append(f"{deployment['name']}: {paused}{'; '.join(planned) or 'no schedule'}")
+    return "\n".join(lines)
+
+
+def _looked_at(place: Place, part: standing.Part) -> dict[str, Any]:
+    found = asdict(part)
+    found["pid"] = found.pop("process")["pid"]
+    if not part.process.alive:
+        found["state"] = "restarting" if place.house.stands else "down"
+    elif part.state == "up" and not answers(place.health(part.name)):
+        found["state"] = "silent"
+    return found
+
+
+def _deployments(house: House) -> list[dict[str, Any]]:
+    """Deployments and their schedules, by Prefect's own interface."""
+    request = urllib.request.Request(  # noqa: S310  our own server
+        f"{house.prefect_api_url}/deployments/filter",
+        data=json.dumps({"deployments": {"tags": {"all_": ["penstock"]}}}).encode(),
+        headers={"Content-Type": "application/json", **_authorization()},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            deployments = json.load(answer)
+    except (OSError, ValueError):  # it answered a moment ago; the parts tell what is wrong
+        return []
+    return [
+        {
+            "name": _full_name(deployment),
+            "paused": deployment["paused"],
+            "schedules": [
+                {
+                    "cron": schedule["schedule"].get("cron", ""),
+                    "timezone": schedule["schedule"].get("timezone") or "UTC",
+                    "active": schedule["active"],
+                }
+                for schedule in deployment["schedules"]
+            ],
+        }
+        for deployment in sorted(deployments, key=_full_name)
+    ]
+
+
+def _full_name(deployment: dict[str, Any]) -> str:
+    """``flow/deployment``; the flow's name stands at the end of our entrypoints."""
+    flow = re.split(r"[.:]", deployment["entrypoint"] or "")[-1]
+    return f"{flow}/{deployment['name']}"
+
+
+def _authorization() -> dict[str, str]:
+    known = {**passwords(os.environ), **os.environ}
+    said = known.get("PREFECT_API_AUTH_STRING", "")
+    return {"Authorization": f"Basic {base64.b64encode(said.encode()).decode()}"} if said else {}
+
+
+def _check(asked: House) -> None:
+    """Ports are free, and nothing is open to others without a password."""
+    mistakes = [] if is_loopback(asked.host) else list(_missing_authentication(asked.host))
+    if asked.prefect_port == asked.mlflow_port:
+        remedy = "say another --mlflow-port"
+        mistakes.append(
+            Mistake(
+                "each server has a port of its own", str(asked.mlflow_port), "--mlflow-port", remedy
+            )
+        )
+    ports = {"--prefect-port": asked.prefect_port, "--mlflow-port": asked.mlflow_port}
+    for option, port in ports.items():
+        if why := _obstacle(asked.host, port):
+            remedy = f"end what listens there (who: ss -ltnp 'sport = :{port}'), or say {option}"
+            mistakes.append(Mistake("the port is free", why, f"port {port} ({option})", remedy))
+    if mistakes:
+        raise BadInput(mistakes)
+
+
+def _missing_authentication(host: str) -> Iterator[Mistake]:
+    rule = "what others can reach asks for a password"
+    if ":" not in os.environ.get("PREFECT_SERVER_API_AUTH_STRING", ""):
+        yield Mistake(
+            rule, "PREFECT_SERVER_API_AUTH_STRING says none", f"--host {host}, Prefect",
+            "export PREFECT_SERVER_API_AUTH_STRING=NAME:PASSWORD; clients elsewhere export the"
+            " same as PREFECT_API_AUTH_STRING, the page asks for it",
+        )  # fmt: skip
+    if not asks_for_password():
+        yield Mistake(
+            rule, "MLFLOW_AUTH_ADMIN_PASSWORD says none", f"--host {host}, MLflow",
+            "export MLFLOW_AUTH_ADMIN_USERNAME=NAME MLFLOW_AUTH_ADMIN_PASSWORD=PASSWORD (12"
+            " characters at least); clients elsewhere export MLFLOW_TRACKING_USERNAME and"
+            " MLFLOW_TRACKING_PASSWORD; more users: mlflow's basic-auth page /signup",
+        )  # fmt: skip
+    if importlib.util.find_spec("flask_wtf") is None:
+        yield Mistake(
+            "MLflow's basic-auth app needs Flask-WTF", "it is not installed",
+            f"--host {host}, MLflow", "pip install 'mlflow[auth]'",
+        )  # fmt: skip
+
+
+def _obstacle(host: str, port: int) -> str:
+    """Why a server could not listen there; empty when it can."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind(address)
+    except OSError as error:
+        in_use = error.errno == errno.EADDRINUSE
+        return "another program listens there" if in_use else f"{host}: {error.strerror or error}"
+    except OverflowError as error:
+        return str(error)
+    return ""
+
+
+def _migrate(place: Place, tell: Tell) -> None:
+    """Bring both databases to today's tables, before any client and by one process each."""
+    tell("Preparing the databases ...")
+    commands = {
+        "prefect": [*PYTHON, "prefect", "server", "database", "upgrade", "--yes"],
+        "mlflow": [*PYTHON[:-1], "-c", UPGRADE_MLFLOW],
+    }
+    (place.home / "prefect").mkdir(exist_ok=True)
+    with FileLock(f"{place.home / 'mlflow.db'}.lock"):  # a run on the files makes it as well
+        running = {
+            part: processes.start(command, place.environment(part), place.log(part), place.home)
+            for part, command in commands.items()
+        }
+        for part, process in running.items():
+            try:
+                failed = process.wait(MIGRATION_SECONDS) != 0
+            except subprocess.TimeoutExpired:
+                processes.end(place.house.token, [standing.Process.of(process.pid)], part)
+                failed = True
+            if failed:
+                said = processes.tail(place.log(part))
+                raise ServersFailed(
+                    Mistake(
+                        f"the database of {part} is brought up to date", said, str(place.log(part))
+                    )
+                )
+
+
+def _start_supervisor(home: Path, house: House) -> None:
+    place = Place(home, house)
+    environment = dict(os.environ) | {processes.TOKEN: house.token, processes.PART: "supervisor"}
+    said = asdict(house)
+    del said["supervisor"], said["parts"]
+    command = [*PYTHON, "penstock.servers.supervisor", str(home), json.dumps(said)]
+    process = processes.start(command, environment, place.log("supervisor"), Path(house.project))
+    standing.write(home, replace(house, supervisor=standing.Process.of(process.pid)))
+
+
+def _wait_until_up(home: Path, tell: Tell) -> House:
+    """Wait for all parts; says which comes up when."""
+    end = time.monotonic() + START_SECONDS
+    told: set[str] = set()
+    while True:
+        house = standing.read(home)
+        if house is None or not house.stands:
+            said = processes.tail(home / "logs" / "supervisor.log")
+            raise ServersFailed(Mistake("the supervisor runs", said or "it is gone", str(home)))
+        for part in house.parts:
+            if part.state == "up" and part.name not in told:
+                told.add(part.name)
+                tell(f"{part.name}: up{f' at {part.address}' if part.address else ''}")
+        if house.parts and all(part.state == "up" for part in house.parts):
+            return house
+        if time.monotonic() > end:
+            late = next(
+                part for part in house.parts or [standing.Part("supervisor")] if part.state != "up"
+            )
+            said = processes.tail(Path(late.log)) if late.log else ""
+            raise ServersFailed(
+                Mistake(
+                    f"{late.name} answers within {START_SECONDS:.0f} s",
+                    said,
+                    late.log,
+                    "penstock down",
+                )
+            )
+        time.sleep(0.2)
+
+
+def _clear(home: Path, house: House | None, tell: Tell) -> None:
+    """End what a house left that nobody watches over any more."""
+    if house is None:
+        return
+    left = processes.end(house.token, [part.process for part in house.parts])
+    if left:
+        tell(f"Ended {left} processes that an earlier penstock up had left without a supervisor.")
+    standing.remove(home)
+
+
+def _tell_differences(house: House, asked: House, tell: Tell) -> None:
+    tell(f"{_who(house)}.")
+    for what, now, wanted in (
+        ("host", house.host, asked.host),
+        ("Prefect port", house.prefect_port, asked.prefect_port),
+        ("MLflow port", house.mlflow_port, asked.mlflow_port),
+        ("project", house.project, asked.project),
+    ):
+        if now != wanted:
+            tell(f"note: the {what} stays {now}; for {wanted}: penstock down, then up again")
+
+
+def _who(house: House) -> str:
+    return f"Runs already, watched over by process {house.supervisor.pid}"
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One ``up`` or ``down`` at a time."""
+    (home / "locks").mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(home / "locks" / "servers.lock", timeout=5):
+            yield
+    except Timeout as error:
+        raise ServersFailed(
+            Mistake(
+                "one penstock up or down at a time", "another one is at work", str(home), "wait"
+            )
+        ) from error
