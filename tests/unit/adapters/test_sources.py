@@ -199,7 +199,10 @@ def test_parquet_files_without_rows_or_with_equal_names(tmp_path):
         ("{la bel}.png", "'la bel'"),
         ("{path}.png", "'path'"),
         ("{label.png", "a brace without its partner"),
-        ("s3://bucket/rows.csv", "local"),
+        ("memory://none/rows.csv", "no such file"),
+        ("memory://none/*.csv", "no file of that name pattern"),
+        ("ftp://ann:geheim@host/rows.csv", "no password"),
+        ("${NO_SUCH_PLACE}/rows.csv", "NO_SUCH_PLACE is not set"),
     ],
 )
 def test_a_source_that_names_nothing(tmp_path, source, said):

@@ -1,4 +1,4 @@
-"""Open what a pipeline reads: a file, a glob, a folder, or a name pattern of media files.
+"""Open what a pipeline reads: files here or behind a URL, media by a name pattern, a database.
 
 ``spec.Data`` and the folder of ``pipeline.yaml`` -> :class:`penstock.ports.Source`
 
@@ -11,7 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock.adapters.sources import location
+from penstock.adapters import address
+from penstock.adapters.sources import location, place
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def open_source(data: spec.Data, folder: Path) -> ports.Source:
     Parameters
     ----------
     data : spec.Data
-        ``source``, ``format``, ``encoding`` and ``delimiter`` are read.
+        ``source``, ``query``, ``format``, ``encoding`` and ``delimiter`` are read.
     folder : Path
         Where a relative source starts: the folder of ``pipeline.yaml``.
 
@@ -36,34 +37,41 @@ def open_source(data: spec.Data, folder: Path) -> ports.Source:
     Raises
     ------
     BadInput
-        Nothing there; an empty file; a header without rows; equal header names; a file that
-        is not what its ending says; a pattern that matches nothing; an unknown format; files
-        of one source with different columns.
+        Nothing there, or nobody answers; an empty file; a header without rows; equal header
+        names; a file that is not what its ending says; a pattern that matches nothing; an
+        unknown format; files of one source with different columns; a query that the database
+        refuses; a secret in the address.
     """
-    if "://" in data.source:
+    url, table = address.cut_table(data.source)
+    if address.is_database(address.filled(url, "data.source")):
+        from penstock.adapters.sources import sql
+
+        return sql.open_query(url, table, data.query, folder)
+    if data.query:
         raise BadInput(
             Mistake(
-                "data.source is a local file, glob, folder or name pattern",
+                "data.query goes with a database",
                 data.source,
-                "data.source",
-                "copy the files to a local folder and name that",
+                "data.query",
+                "remove it, or say a database's URL as data.source",
             )
         )
-    if location.is_pattern(data.source):
+    start, path = place.place_of(address.filled(data.source, "data.source"), folder)
+    if location.is_pattern(path):
         from penstock.adapters.sources import media
 
-        return media.by_pattern(data.source, folder)
-    path = folder / data.source
-    auto = data.format == "auto"
-    if path.is_dir() and (data.format == "files" or (auto and location.is_media_folder(path))):
-        from penstock.adapters.sources import media
+        return media.by_pattern(data.source, start, path)
+    if data.format in ("files", "auto") and start.is_folder(path):
+        inside = start.inside(path)
+        if data.format == "files" or location.is_media_folder(inside):
+            from penstock.adapters.sources import media
 
-        return media.by_class(path, data.source)
-    return _open_tables(data, location.tables(data.source, folder, data.format))
+            return media.by_class(data.source, inside)
+    return _open_tables(data, location.tables(data.source, start, path, data.format))
 
 
 def _open_tables(data: spec.Data, found: location.Found) -> ports.Source:
-    format_ = location.format_of(found.files, data)
+    format_ = location.format_of(found.names, data)
     if format_ == "parquet":
         from penstock.adapters.sources import columnar
 

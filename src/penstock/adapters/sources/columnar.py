@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,39 +21,19 @@ BATCH_ROWS = 65_536
 """Rows in one batch (house choice)."""
 
 
-class ParquetSource:
-    """Rows of one or more Parquet files; see :class:`penstock.ports.Source`."""
+class ParquetSource(location.TableFiles):
+    """Rows of one or more Parquet files; see :class:`penstock.ports.Source`.
+
+    Only footers and the pages that are asked for travel from a server that knows ranges.
+    Folders named ``key=value`` are a column ``key``, as other engines write and read them.
+    """
 
     def __init__(self, found: location.Found):
-        self._found = found
-        schemas: list[pa.Schema] = []
-        self._num_rows = 0
-        mistakes: list[Mistake] = []
-        for path in found.files:
-            name = found.name(path)
-            try:
-                with pq.ParquetFile(path) as file:
-                    schemas.append(file.schema_arrow.remove_metadata())
-                    self._num_rows += file.metadata.num_rows
-            except (pa.ArrowException, OSError) as error:
-                mistakes.append(_not_parquet(name, path.stat().st_size, error))
-                continue
-            mistakes += location.repeated(schemas[-1].names, name)
-        if not mistakes:
-            named = zip(map(found.name, found.files), (s.names for s in schemas), strict=True)
-            mistakes = location.same_columns(list(named))
-        if not mistakes and self._num_rows == 0:
-            mistakes = [Mistake("a source holds rows", "no row", found.source, "add the rows")]
-        if mistakes:
-            raise BadInput(mistakes)
-        self.schema = _one_schema(schemas, found)
-        self.kinds: dict[str, str] = {}
-        self.unreadable: list[tuple[str, str]] = []
-        self.description = f"Parquet {found.title}"
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the content of all files."""
-        return self._found.content()
+        looked = found.each(partial(_footer, found), lambda footer: footer[0].names)
+        self._num_rows = sum(num_rows for _, num_rows in looked)
+        if self._num_rows == 0:
+            raise BadInput(Mistake("a source holds rows", "no row", found.source, "add the rows"))
+        super().__init__(found, _one_schema([schema for schema, _ in looked], found), "Parquet")
 
     def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
         """Rows with the types of :attr:`schema`.
@@ -61,20 +44,55 @@ class ParquetSource:
             When a page inside a file is damaged.
         """
         done = 0
-        for path in self._found.files:
-            try:
-                with pq.ParquetFile(path) as file:
-                    for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                        done += batch.num_rows
-                        yield _as(batch, self.schema)
-                        if progress:
-                            progress(done, self._num_rows, "rows")
-            except (pa.ArrowException, OSError) as error:
-                name = self._found.name(path)
-                raise BadInput(_not_parquet(name, path.stat().st_size, error)) from error
+        for name in self._found.names:
+            with _parquet(self._found, name) as file:
+                for batch in file.iter_batches(batch_size=BATCH_ROWS):
+                    done += batch.num_rows
+                    yield _as(batch, self.schema, partitions(name))
+                    if progress:
+                        progress(done, self._num_rows, "rows")
 
 
-def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+@contextmanager
+def _parquet(found: location.Found, name: str) -> Iterator[pq.ParquetFile]:
+    """Open a file; BadInput when it, or the page that is read, is damaged."""
+    try:
+        with found.place.open(name, anywhere=True) as raw, pq.ParquetFile(raw) as file:
+            yield file
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput(_not_parquet(name, found.size(name), error)) from error
+
+
+def _footer(found: location.Found, name: str) -> tuple[pa.Schema, int]:
+    """The columns and number of rows of a file."""
+    with _parquet(found, name) as file:
+        schema = file.schema_arrow.remove_metadata()
+        num_rows = file.metadata.num_rows
+    mistakes = location.repeated(schema.names, name)
+    if mistakes:
+        raise BadInput(mistakes)
+    for key in partitions(name):
+        if key not in schema.names:
+            schema = schema.append(pa.field(key, pa.string()))
+    return schema, num_rows
+
+
+def partitions(name: str) -> dict[str, str]:
+    """What the folders of a path say as ``key=value``.
+
+    Examples
+    --------
+    >>> partitions("window=2024-01/part.parquet")
+    {'window': '2024-01'}
+    """
+    pairs = (folder.partition("=") for folder in name.split("/")[:-1])
+    return {unquote(key): unquote(value) for key, sign, value in pairs if sign and key}
+
+
+def _as(batch: pa.RecordBatch, schema: pa.Schema, said: dict[str, str]) -> pa.RecordBatch:
+    for key in [key for key in said if key not in batch.schema.names]:
+        values = pa.repeat(pa.scalar(said[key]), batch.num_rows)
+        batch = batch.append_column(pa.field(key, pa.string()), values)
     if batch.schema.equals(schema):
         return batch
     columns = [batch.column(field.name).cast(field.type) for field in schema]

@@ -11,7 +11,6 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -46,36 +45,17 @@ class Header:
     skip: int
 
 
-class DelimitedSource:
+class DelimitedSource(location.TableFiles):
     """Rows of one or more delimited text files; see :class:`penstock.ports.Source`."""
 
     def __init__(self, found: location.Found, encoding: str, delimiter: str):
-        self._found = found
         self._encoding = "utf-8" if codecs.lookup(encoding).name == "utf-8-sig" else encoding
-        mistakes: list[Mistake] = []
-        self._headers: list[Header] = []
-        for path in found.files:
-            try:
-                self._headers.append(_header(path, found.name(path), self._encoding, delimiter))
-            except BadInput as error:
-                mistakes += error.mistakes
-        if not mistakes:
-            named = [
-                (found.name(path), header.names)
-                for path, header in zip(found.files, self._headers, strict=True)
-            ]
-            mistakes = location.same_columns(named)
-        if mistakes:
-            raise BadInput(mistakes)
+        self._headers = found.each(
+            lambda name: _header(found, name, self._encoding, delimiter),
+            lambda header: header.names,
+        )
         names = self._headers[0].names
-        self.schema = pa.schema([(name, pa.string()) for name in names])
-        self.kinds: dict[str, str] = {}
-        self.unreadable: list[tuple[str, str]] = []
-        self.description = f"CSV {found.title}"
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the content of all files."""
-        return self._found.content()
+        super().__init__(found, pa.schema([(name, pa.string()) for name in names]), "CSV")
 
     def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
         """Rows as trimmed strings.
@@ -86,25 +66,25 @@ class DelimitedSource:
             Rows of different length, with line numbers; text that is not of the encoding.
         """
         mistakes: list[Mistake] = []
-        for number, (path, header) in enumerate(zip(self._found.files, self._headers, strict=True)):
+        files = zip(self._found.names, self._headers, strict=True)
+        for number, (name, header) in enumerate(files, start=1):
             bad_rows: list[Any] = []
-            yield from self._read(path, header, bad_rows)
+            yield from self._read(name, header, bad_rows)
             if bad_rows:
-                mistakes.append(self._ragged(path, header, bad_rows))
+                mistakes.append(self._ragged(name, header, bad_rows))
             if progress:
-                progress(number + 1, len(self._headers), self._found.name(path))
+                progress(number, len(self._headers), name)
         if mistakes:
             raise BadInput(mistakes)
 
-    def _read(self, path: Path, header: Header, bad_rows: list[Any]) -> Iterator[pa.RecordBatch]:
+    def _read(self, name: str, header: Header, bad_rows: list[Any]) -> Iterator[pa.RecordBatch]:
         def skip(row: Any) -> str:
             bad_rows.append(row)
             return "skip"
 
-        name = self._found.name(path)
         last = None
         try:
-            with location.open_bytes(path) as file:
+            with self._found.open(name) as file:
                 reader = pacsv.open_csv(
                     file,
                     read_options=pacsv.ReadOptions(
@@ -131,11 +111,11 @@ class DelimitedSource:
         except UnicodeDecodeError as error:
             raise BadInput(_wrong_encoding(name, self._encoding)) from error
         except pa.ArrowInvalid as error:
-            raise BadInput(self._explain(path, header, error)) from error
+            raise BadInput(self._explain(name, error)) from error
         except location.unpacking_errors() as error:
             raise BadInput(location.not_readable(name, error)) from error
         if last is not None and any("\n" in value for value in last.to_pylist()[0].values()):
-            self._require_closed_quotes(path, header)
+            self._require_closed_quotes(name, header)
 
     def _ordered(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Trimmed cells, with the columns in the order of the first file."""
@@ -144,11 +124,11 @@ class DelimitedSource:
             schema=self.schema,
         )
 
-    def _ragged(self, path: Path, header: Header, bad_rows: list[Any]) -> Mistake:
+    def _ragged(self, name: str, header: Header, bad_rows: list[Any]) -> Mistake:
         expected = len(header.names)
         places = [
             (line, number)
-            for line, number in self._row_lengths(path, header)
+            for line, number in self._row_lengths(name, header)
             if number not in (0, expected)
         ] or [(row.number, row.actual_columns) for row in bad_rows]
         shown = "; ".join(
@@ -158,14 +138,14 @@ class DelimitedSource:
         return Mistake(
             f"each row has as many cells as the header, {expected}",
             f"{len(places)} rows differ: {shown}" + (f"; and {more} more" if more > 0 else ""),
-            self._found.name(path),
+            name,
             "quote cells that hold the delimiter, mend or remove those lines",
         )
 
-    def _row_lengths(self, path: Path, header: Header) -> Iterator[tuple[int, int]]:
+    def _row_lengths(self, name: str, header: Header) -> Iterator[tuple[int, int]]:
         """First line and number of cells of each row, by the standard library's reader."""
         csv.field_size_limit(BLOCK_BYTES)
-        with location.open_bytes(path) as file:
+        with self._found.open(name) as file:
             text = io.TextIOWrapper(file, encoding=self._encoding, errors="replace", newline="")
             reader = csv.reader(text, delimiter=header.delimiter)
             line = 1
@@ -173,10 +153,10 @@ class DelimitedSource:
                 yield line, len(row)
                 line = reader.line_num + 1
 
-    def _require_closed_quotes(self, path: Path, header: Header) -> None:
+    def _require_closed_quotes(self, name: str, header: Header) -> None:
         """A cell that runs to the end of the file may be a quote that was never closed."""
         csv.field_size_limit(BLOCK_BYTES)
-        with location.open_bytes(path) as file:
+        with self._found.open(name) as file:
             text = io.TextIOWrapper(file, encoding=self._encoding, newline="")
             reader = csv.reader(text, delimiter=header.delimiter, strict=True)
             line = 1
@@ -184,10 +164,9 @@ class DelimitedSource:
                 for _ in reader:
                     line = reader.line_num + 1
             except csv.Error as error:
-                raise BadInput(_open_quote(self._found.name(path), line)) from error
+                raise BadInput(_open_quote(name, line)) from error
 
-    def _explain(self, path: Path, header: Header, error: pa.ArrowInvalid) -> Mistake:
-        name = self._found.name(path)
+    def _explain(self, name: str, error: pa.ArrowInvalid) -> Mistake:
         if "UTF8" in str(error):
             return _wrong_encoding(name, self._encoding)
         if "straddling" in str(error):
@@ -195,15 +174,15 @@ class DelimitedSource:
         return location.not_readable(name, error)
 
 
-def _header(path: Path, name: str, encoding: str, delimiter: str) -> Header:
+def _header(found: location.Found, name: str, encoding: str, delimiter: str) -> Header:
     """Read the head of a file; BadInput with all that is wrong there."""
-    head = _head(path, name, encoding)
+    head = _head(found, name, encoding)
     if not head.strip():
         raise BadInput(Mistake("a file holds a header and rows", "an empty file", name))
     if len(delimiter) > 1 or not delimiter.isascii():
         raise BadInput(Mistake("data.delimiter is one ASCII sign", delimiter, "data.delimiter"))
     delimiter = delimiter or sniff(
-        head, "\t" if location.ending_of(path) in (".tsv", ".tab") else ""
+        head, "\t" if location.ending_of(name) in (".tsv", ".tab") else ""
     )
     rows = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
     skip = 0
@@ -228,9 +207,9 @@ def _header(path: Path, name: str, encoding: str, delimiter: str) -> Header:
     return Header(names, delimiter, skip)
 
 
-def _head(path: Path, name: str, encoding: str) -> str:
+def _head(found: location.Found, name: str, encoding: str) -> str:
     try:
-        with location.open_bytes(path) as file:
+        with found.open(name) as file:
             raw = file.read(HEAD_BYTES)
     except location.unpacking_errors() as error:
         raise BadInput(location.not_readable(name, error)) from error

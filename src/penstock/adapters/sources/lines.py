@@ -10,7 +10,6 @@ import io
 import json
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -25,7 +24,7 @@ BATCH_LINES = 16_384
 """Lines in one batch (house choice)."""
 
 
-class JsonLinesSource:
+class JsonLinesSource(location.TableFiles):
     """Objects of one or more files; see :class:`penstock.ports.Source`.
 
     Opening reads the files through once: the keys of the last line are columns as well, and
@@ -35,46 +34,29 @@ class JsonLinesSource:
     def __init__(self, found: location.Found, encoding: str):
         self._found = found
         self._encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
-        columns = []
-        mistakes: list[Mistake] = []
-        for path in found.files:
-            names, wrong = self._keys(path)
-            columns.append((found.name(path), names))
-            mistakes += wrong
-        if not mistakes:
-            mistakes = location.same_columns(columns)
-        if mistakes:
-            raise BadInput(mistakes)
-        self.schema = pa.schema([(name, pa.string()) for name in columns[0][1]])
-        self.kinds: dict[str, str] = {}
-        self.unreadable: list[tuple[str, str]] = []
-        self.description = f"JSON lines {found.title}"
-
-    def fingerprint(self) -> str:
-        """SHA-256 over the content of all files."""
-        return self._found.content()
+        names = found.each(self._keys, list)[0]
+        super().__init__(found, pa.schema([(name, pa.string()) for name in names]), "JSON lines")
 
     def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
         """Rows as trimmed strings."""
-        for number, path in enumerate(self._found.files):
-            lines = self._lines(path)
+        for number, name in enumerate(self._found.names, start=1):
+            lines = self._lines(name)
             while chunk := list(islice(lines, BATCH_LINES)):
                 rows = json.loads(f"[{','.join(line for _, line in chunk)}]")
                 yield pa.RecordBatch.from_arrays(
                     [
-                        pa.array([as_text(row.get(name)) for row in rows], pa.string())
-                        for name in self.schema.names
+                        pa.array([as_text(row.get(key)) for row in rows], pa.string())
+                        for key in self.schema.names
                     ],
                     schema=self.schema,
                 )
             if progress:
-                progress(number + 1, len(self._found.files), self._found.name(path))
+                progress(number, len(self._found.names), name)
 
-    def _lines(self, path: Path) -> Iterator[tuple[int, str]]:
+    def _lines(self, name: str) -> Iterator[tuple[int, str]]:
         """Lines that are not blank, with their numbers from 1."""
-        name = self._found.name(path)
         try:
-            with location.open_bytes(path) as file:
+            with self._found.open(name) as file:
                 text = io.TextIOWrapper(file, encoding=self._encoding)
                 for number, line in enumerate(text, start=1):
                     if not line.isspace():
@@ -91,12 +73,12 @@ class JsonLinesSource:
         except location.unpacking_errors() as error:
             raise BadInput(location.not_readable(name, error)) from error
 
-    def _keys(self, path: Path) -> tuple[list[str], list[Mistake]]:
-        """All keys in order of appearance, and what is wrong with the lines."""
+    def _keys(self, name: str) -> list[str]:
+        """All keys in order of appearance; BadInput with what is wrong with the lines."""
         keys: dict[str, None] = {}
         broken: list[tuple[int, str]] = []
         num_rows = 0
-        for number, line in self._lines(path):
+        for number, line in self._lines(name):
             try:
                 row = json.loads(line, object_pairs_hook=_object)
             except (json.JSONDecodeError, RecursionError, KeyError) as error:
@@ -107,7 +89,6 @@ class JsonLinesSource:
                 continue
             num_rows += 1
             keys.update(dict.fromkeys(row))
-        name = self._found.name(path)
         mistakes = [
             Mistake("each line is one JSON object", found, f"{name}:{number}")
             for number, found in broken[: location.MOST_MISTAKES]
@@ -118,7 +99,9 @@ class JsonLinesSource:
             )
         if not mistakes and not (num_rows and keys):
             mistakes.append(Mistake("a file holds rows", "an empty file", name, "add the rows"))
-        return list(keys), mistakes
+        if mistakes:
+            raise BadInput(mistakes)
+        return list(keys)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,17 +8,20 @@ from __future__ import annotations
 import codecs
 import glob
 import hashlib
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from penstock import fingerprint
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
     from penstock import spec
+    from penstock.adapters.sources.place import Place
+
+T = TypeVar("T")
 
 FORMATS = {
     ".csv": "csv", ".tsv": "csv", ".tab": "csv",
@@ -49,30 +52,75 @@ class Found:
     ----------
     source : str
         As the spec says it, for messages.
-    root : Path
+    place : Place
         The folder that no file may lie outside of.
-    files : list of Path
-        Sorted by name; at least one.
+    names : list of str
+        Paths in that folder, sorted; at least one.
     """
 
     source: str
-    root: Path
-    files: list[Path]
-
-    def name(self, path: Path) -> str:
-        """A file's path relative to the root, with forward slashes."""
-        return path.relative_to(self.root).as_posix()
+    place: Place
+    names: list[str]
 
     @property
     def title(self) -> str:
         """The source for people: never an absolute path."""
         return titled(self.source)
 
-    def content(self) -> str:
+    def size(self, name: str) -> int:
+        """Bytes of a file as it lies there."""
+        return self.place.size(name)
+
+    def content(self, name: str) -> str:
+        """SHA-256 of a file as it lies there."""
+        with self.place.open(name) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+    def fingerprint(self) -> str:
         """SHA-256 over the content of all files, in order of their names."""
-        if len(self.files) == 1:
-            return fingerprint.of_file(self.files[0])
-        return fingerprint.of_json([fingerprint.of_file(path) for path in self.files])
+        contents = [self.content(name) for name in self.names]
+        return contents[0] if len(contents) == 1 else fingerprint.of_json(contents)
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        """A file for reading from its start to its end, unpacked by its ending."""
+        with self.place.open(name) as file, _unpacked(file, name) as unpacked:
+            yield unpacked
+
+    def each(self, look: Callable[[str], T], columns: Callable[[T], list[str]]) -> list[T]:
+        """Look at every file; all must have the columns of the first one.
+
+        Raises
+        ------
+        BadInput
+            With what is wrong in all files; then with columns that differ.
+        """
+        looked: list[T] = []
+        mistakes: list[Mistake] = []
+        for name in self.names:
+            try:
+                looked.append(look(name))
+            except BadInput as error:
+                mistakes += error.mistakes
+        named = zip(self.names, map(columns, looked), strict=False)
+        if mistakes := mistakes or same_columns(list(named)):
+            raise BadInput(mistakes)
+        return looked
+
+
+class TableFiles:
+    """What all tables in files have in common; see :class:`penstock.ports.Source`."""
+
+    def __init__(self, found: Found, schema: Any, what: str):
+        self._found = found
+        self.schema = schema
+        self.kinds: dict[str, str] = {}
+        self.unreadable: list[tuple[str, str]] = []
+        self.description = f"{what} {found.title}"
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the content of all files."""
+        return self._found.fingerprint()
 
 
 def titled(source: str) -> str:
@@ -97,58 +145,64 @@ def is_pattern(source: str) -> bool:
     return "{" in source or "}" in source
 
 
-def tables(source: str, folder: Path, format_: str) -> Found:
+def tables(source: str, place: Place, path: str, format_: str) -> Found:
     """The table files that a path, a glob or a folder names.
+
+    Parameters
+    ----------
+    source : str
+        As the spec says it, for messages.
+    place : Place
+        Where ``path`` starts.
+    path : str
+        The source in that place.
+    format_ : str
+        ``data.format``.
 
     Raises
     ------
     BadInput
         When there is none, or one leads out of the root.
     """
-    path = folder / source
-    if path.is_file():
-        return Found(source, path.parent, [path])
-    if path.is_dir():
-        files = [p for p in files_inside(path) if format_ != "auto" or ending_of(p) in FORMATS]
-        return _inside(Found(source, path, files), "no table file in the folder")
-    if glob.has_magic(source):
-        root = Path(os.path.normpath(folder / fixed_part(source)))
-        names = glob.glob(source, root_dir=folder, recursive=True)  # noqa: PTH207 (root_dir)
-        paths = sorted({Path(os.path.normpath(folder / name)) for name in names})
-        files = [path for path in paths if path.is_file()]
-        return _inside(Found(source, root, files), "no file of that name pattern")
+    folder, _, name = path.rpartition("/")
+    if place.is_file(path):
+        return Found(source, place.inside(folder or ("/" if path[0] == "/" else ".")), [name])
+    if glob.has_magic(path):
+        root = fixed_part(path)
+        inside = place.inside(root)
+        names = inside.glob(path.removeprefix(root).lstrip("/"))
+        return _inside(Found(source, inside, names), "no file of that name pattern")
+    if place.is_folder(path):
+        inside = place.inside(path)
+        names = [name for name in inside.files() if format_ != "auto" or ending_of(name) in FORMATS]
+        return _inside(Found(source, inside, names), "no table file in the folder")
     raise BadInput(
         Mistake(
             "data.source is a file, a glob, a folder or a name pattern",
             "no such file or folder",
             source,
-            f"a relative path starts at the folder {folder.name or folder}; check the spelling",
+            "check the spelling; a relative path starts at the folder of pipeline.yaml",
         )
     )
 
 
 def _inside(found: Found, nothing: str) -> Found:
-    if not found.files:
+    if not found.names:
         raise BadInput(
             Mistake("data.source names at least one file", nothing, found.source, _endings())
         )
-    leaving = [path for path in found.files if leads_out(path, found.root)]
+    leaving = [name for name in found.names if found.place.leads_out(name)]
     if leaving:
         raise BadInput(
             Mistake(
                 "a file lies inside its source's folder",
                 "a link that leads out of it",
-                found.name(path),
+                name,
                 "copy the file into the folder",
             )
-            for path in leaving[:MOST_MISTAKES]
+            for name in leaving[:MOST_MISTAKES]
         )
     return found
-
-
-def leads_out(path: Path, root: Path) -> bool:
-    """Whether a path, with its links followed, lies outside the root."""
-    return not path.resolve().is_relative_to(root.resolve())
 
 
 def fixed_part(source: str) -> str:
@@ -168,40 +222,43 @@ def fixed_part(source: str) -> str:
     return "/".join(fixed) or ("/" if source.startswith("/") else ".")
 
 
-def files_inside(root: Path) -> list[Path]:
-    """Files below a folder, sorted; hidden ones and linked folders are passed by."""
-    found: list[Path] = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
-        found += [Path(folder, name) for name in names if not name.startswith(".")]
-    return sorted(found, key=lambda path: path.relative_to(root).as_posix())
-
-
-def media_inside(root: Path) -> list[Path]:
+def media_inside(place: Place) -> list[str]:
     """Media files below a folder, sorted."""
-    return [path for path in files_inside(root) if path.suffix.lower() in MEDIA]
+    return [name for name in place.files() if suffix(name) in MEDIA]
 
 
-def is_media_folder(root: Path) -> bool:
+def is_media_folder(place: Place) -> bool:
     """Whether a folder's rows are its media files: some in subfolders, or no table beside them."""
-    files = media_inside(root)
-    has_tables = any(ending_of(path) in FORMATS for path in root.iterdir() if path.is_file())
-    return any(path.parent != root for path in files) or (bool(files) and not has_tables)
+    names = place.files()
+    files = [name for name in names if suffix(name) in MEDIA]
+    has_tables = any("/" not in name and ending_of(name) in FORMATS for name in names)
+    return any("/" in name for name in files) or (bool(files) and not has_tables)
 
 
-def ending_of(path: Path) -> str:
+def suffix(name: str) -> str:
+    """The last ending of a path, in lower case.
+
+    Examples
+    --------
+    >>> suffix("a/B.PNG")
+    '.png'
+    """
+    return PurePosixPath(name).suffix.lower()
+
+
+def ending_of(name: str) -> str:
     """The ending that tells the format, in lower case, without the compression's.
 
     Examples
     --------
-    >>> ending_of(Path("rows.CSV.gz"))
+    >>> ending_of("rows.CSV.gz")
     '.csv'
     """
-    name = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
-    return name.suffix.lower()
+    packed = suffix(name) in COMPRESSIONS
+    return suffix(str(PurePosixPath(name).with_suffix("")) if packed else name)
 
 
-def format_of(files: Iterable[Path], data: spec.Data) -> str:
+def format_of(names: Iterable[str], data: spec.Data) -> str:
     """The one table format of all files: ``csv``, ``jsonl`` or ``parquet``.
 
     Raises
@@ -219,13 +276,13 @@ def format_of(files: Iterable[Path], data: spec.Data) -> str:
         )
     if data.format != "auto":
         return data.format
-    formats = {FORMATS.get(ending_of(path), ""): path for path in files}
+    formats = {FORMATS.get(ending_of(name), ""): name for name in names}
     if "" in formats:
         raise BadInput(
             Mistake(
                 "the ending of a file tells its format",
-                f"unknown ending {formats[''].suffix!r}",
-                formats[""].name,
+                f"unknown ending {PurePosixPath(formats['']).suffix!r}",
+                formats[""].rpartition("/")[2],
                 f"{_endings()}; or say data.format: csv, jsonl or parquet",
             )
         )
@@ -260,27 +317,26 @@ def require_encoding(name: str) -> None:
         ) from error
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file for reading, unpacked by its ending."""
-    ending = path.suffix.lower()
+def _unpacked(file: IO[bytes], name: str) -> Any:
+    """The content of an open file, unpacked by its ending; a context manager."""
+    ending = suffix(name)
     if ending == ".gz":
         import gzip
 
-        return gzip.open(path, "rb")  # type: ignore[return-value]
+        return gzip.open(file, "rb")
     if ending == ".bz2":
         import bz2
 
-        return bz2.open(path, "rb")
+        return bz2.open(file, "rb")
     if ending == ".xz":
         import lzma
 
-        return lzma.open(path, "rb")
+        return lzma.open(file, "rb")
     if ending == ".zst":
         import pyarrow as pa
 
-        packed: Any = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
-        return packed
-    return path.open("rb")
+        return pa.CompressedInputStream(pa.PythonFile(file), "zstd")
+    return nullcontext(file)
 
 
 def unpacking_errors() -> tuple[type[Exception], ...]:
@@ -309,6 +365,8 @@ def same_columns(columns: list[tuple[str, list[str]]]) -> list[Mistake]:
     columns : list of (str, list of str)
         File name and its column names.
     """
+    if not columns:
+        return []
     first, expected = columns[0]
     mistakes = []
     for name, found in columns[1:]:
@@ -336,11 +394,3 @@ def repeated(names: list[str], where: str) -> list[Mistake]:
             "rename one of them in the file",
         )
     ]
-
-
-def digest_named(files: Iterator[tuple[str, Path]]) -> str:
-    """SHA-256 over names and contents of files, in the given order."""
-    digest = hashlib.sha256()
-    for name, path in files:
-        digest.update(f"{len(name.encode())}:{name}:{fingerprint.of_file(path)}\n".encode())
-    return digest.hexdigest()

@@ -5,10 +5,9 @@ files -> record batches: the groups as strings, ``path``, and the encoded bytes 
 
 from __future__ import annotations
 
-import os
+import hashlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from penstock.adapters.sources import location
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
+    from penstock.adapters.sources.place import Place
     from penstock.ports import Progress
 
 BATCH_FILES = 1024
@@ -36,10 +36,10 @@ class MediaSource:
     ----------
     source : str
         As the spec says it.
-    root : Path
-        The folder that paths are relative to.
-    files : list of (Path, dict of str to str)
-        Each file and its groups; all have the same groups, in order.
+    place : Place
+        Where the files are.
+    files : list of (str, dict of str to str)
+        Path of each file in that place, and its groups; all have the same groups, in order.
     unreadable : list of (str, str)
         Files that were passed by, and why.
     """
@@ -47,11 +47,11 @@ class MediaSource:
     def __init__(
         self,
         source: str,
-        root: Path,
-        files: list[tuple[Path, dict[str, str]]],
+        place: Place,
+        files: list[tuple[str, dict[str, str]]],
         unreadable: list[tuple[str, str]],
     ):
-        kinds = {location.MEDIA[path.suffix.lower()] for path, _ in files}
+        kinds = {location.MEDIA[location.suffix(name)] for name, _ in files}
         if len(kinds) > 1:
             raise BadInput(
                 Mistake(
@@ -62,7 +62,7 @@ class MediaSource:
                 )
             )
         self._kind = kinds.pop()
-        self._root = root
+        self._found = location.Found(source, place, [name for name, _ in files])
         self._files = files
         groups = list(files[0][1])
         self.schema = pa.schema(
@@ -79,17 +79,21 @@ class MediaSource:
 
     def fingerprint(self) -> str:
         """SHA-256 over the names and contents of all files."""
-        return location.digest_named((self._name(path), path) for path, _ in self._files)
+        digest = hashlib.sha256()
+        for name in self._found.names:
+            content = self._found.content(name)
+            digest.update(f"{len(name.encode())}:{name}:{content}\n".encode())
+        return digest.hexdigest()
 
     def batches(self, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
         """Rows in order of their paths."""
         del self.unreadable[self._passed_by :]
         rows: list[tuple[dict[str, str], str, bytes]] = []
         num_bytes = 0
-        for done, (path, groups) in enumerate(self._files, start=1):
-            content = self._content(path)
+        for done, (name, groups) in enumerate(self._files, start=1):
+            content = self._content(name)
             if content is not None:
-                rows.append((groups, self._name(path), content))
+                rows.append((groups, name, content))
                 num_bytes += len(content)
             if len(rows) >= BATCH_FILES or num_bytes >= BATCH_BYTES:
                 yield self._batch(rows)
@@ -99,18 +103,17 @@ class MediaSource:
         if rows:
             yield self._batch(rows)
 
-    def _content(self, path: Path) -> bytes | None:
+    def _content(self, name: str) -> bytes | None:
         try:
-            if path.stat().st_size > MOST_BYTES:
-                self.unreadable.append((self._name(path), f"more than {MOST_BYTES >> 20} MiB"))
-                return None
-            return path.read_bytes()
+            with self._found.place.open(name) as file:
+                content = file.read(MOST_BYTES + 1)
         except OSError as error:
-            self.unreadable.append((self._name(path), error.strerror or type(error).__name__))
+            self.unreadable.append((name, error.strerror or type(error).__name__))
             return None
-
-    def _name(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix()
+        if len(content) > MOST_BYTES:
+            self.unreadable.append((name, f"more than {MOST_BYTES >> 20} MiB"))
+            return None
+        return content
 
     def _batch(self, rows: list[tuple[dict[str, str], str, bytes]]) -> pa.RecordBatch:
         groups = self.schema.names[:-2]
@@ -122,38 +125,46 @@ class MediaSource:
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
-def by_pattern(source: str, folder: Path) -> MediaSource:
+def by_pattern(source: str, place: Place, path: str) -> MediaSource:
     """Open the files whose path has the form of a name pattern.
 
     A group stands for one or more signs other than ``/``; where a name can be cut in several
     places, the last one is taken (``hot_dog_12`` as ``{label}_{index}`` is ``hot_dog``, ``12``).
+
+    Parameters
+    ----------
+    source : str
+        As the spec says it, for messages.
+    place : Place
+        Where ``path`` starts.
+    path : str
+        The pattern in that place.
 
     Raises
     ------
     BadInput
         A pattern that is not well formed, or that matches nothing.
     """
-    source = source.removeprefix("./")
-    pattern = compile_pattern(source)
-    fixed = location.fixed_part(source)
-    root = Path(os.path.normpath(folder / fixed))
+    path = path.removeprefix("./")
+    pattern = compile_pattern(path)
+    fixed = location.fixed_part(path)
+    inside = place.inside(fixed)
     prefix = "" if fixed == "." else f"{fixed.rstrip('/')}/"
     files, unreadable, num_seen = [], [], 0
-    for path in location.files_inside(root) if root.is_dir() else []:
-        name = path.relative_to(root).as_posix()
+    for name in inside.files():
         num_seen += 1
         match = pattern.fullmatch(prefix + name)
         if match is None:
             continue
-        if path.suffix.lower() not in location.MEDIA:
+        if location.suffix(name) not in location.MEDIA:
             unreadable.append((name, "not an image or sound by its ending"))
-        elif location.leads_out(path, root):
+        elif inside.leads_out(name):
             unreadable.append((name, "a link that leads out of the source's folder"))
         else:
-            files.append((path, match.groupdict()))
+            files.append((name, match.groupdict()))
     if not files:
-        raise BadInput(_nothing_matches(source, root.is_dir(), num_seen, unreadable))
-    return MediaSource(source, root, files, unreadable)
+        raise BadInput(_nothing_matches(source, inside.is_folder(), num_seen, unreadable))
+    return MediaSource(source, inside, files, unreadable)
 
 
 def _nothing_matches(
@@ -218,7 +229,7 @@ def _bad_group(found: str, source: str) -> Mistake:
     )
 
 
-def by_class(root: Path, source: str) -> MediaSource:
+def by_class(source: str, place: Place) -> MediaSource:
     """Open a folder with one subfolder a class: the subfolder's name is the ``label``.
 
     Raises
@@ -226,8 +237,8 @@ def by_class(root: Path, source: str) -> MediaSource:
     BadInput
         No media file, or files deeper than one subfolder.
     """
-    paths = location.media_inside(root)
-    if not paths:
+    names = location.media_inside(place)
+    if not names:
         raise BadInput(
             Mistake(
                 "a folder of media files holds at least one",
@@ -236,28 +247,28 @@ def by_class(root: Path, source: str) -> MediaSource:
                 f"known endings: {' '.join(location.MEDIA)}",
             )
         )
-    deep = [path for path in paths if len(path.relative_to(root).parts) > 2]
+    deep = [name for name in names if name.count("/") > 1]
     if deep:
         raise BadInput(
             Mistake(
                 "a folder holds one subfolder for each class, and files in those",
-                f"{len(deep)} files lie deeper, such as {deep[0].relative_to(root).as_posix()}",
+                f"{len(deep)} files lie deeper, such as {deep[0]}",
                 source,
-                "say what the folders mean by a pattern, such as"
-                f" {source.rstrip('/')}/{{split}}/{{label}}/{{name}}{deep[0].suffix}",
+                "say what the folders mean by a pattern, such as "
+                f"{source.rstrip('/')}/{{split}}/{{label}}/{{name}}{location.suffix(deep[0])}",
             )
         )
     unreadable = []
-    files: list[tuple[Path, dict[str, str]]] = []
-    flat = all(path.parent == root for path in paths)
-    for path in paths:
-        name = path.relative_to(root).as_posix()
-        if location.leads_out(path, root):
+    files: list[tuple[str, dict[str, str]]] = []
+    flat = not any("/" in name for name in names)
+    for name in names:
+        folder, within, _ = name.partition("/")
+        if place.leads_out(name):
             unreadable.append((name, "a link that leads out of the source's folder"))
-        elif path.parent == root and not flat:
+        elif not within and not flat:
             unreadable.append((name, "lies beside the folders of the classes"))
         else:
-            files.append((path, {} if flat else {"label": path.parent.name}))
+            files.append((name, {"label": folder} if within else {}))
     if not files:
         raise BadInput(Mistake("a media file lies inside its folder", unreadable[0][1], source))
-    return MediaSource(source, root, files, unreadable)
+    return MediaSource(source, place, files, unreadable)
