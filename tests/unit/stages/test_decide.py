@@ -200,15 +200,20 @@ def test_the_worst_group_is_told_that_no_threshold_changes_the_loss(two):
     assert "no threshold changes" in said(policy)
 
 
-def test_an_overconfident_network_is_tempered(two):
-    model = two.model(Policy())
-    state = model.network.state_dict()
-    policy = two.decide()
-    assert state
-    raw = model.scores(two.test)
-    cool = two.model(policy).scores(two.test)
+def test_a_network_that_is_too_sure_is_tempered_and_decides_as_before(two):
+    y = np.array(two.valid_table["y"].to_pylist())
+    swapped = np.random.default_rng(0).random(len(y)) < 0.2
+    y[swapped] = np.where(y[swapped] == "yes", "no", "yes")
+    table = two.valid_table.set_column(two.valid_table.column_names.index("y"), "y", pa.array(y))
+    noisy = two.store.keep_table(table)
+    policy = two.decide(valid=noisy)
+    assert policy.temperature > 1.5
+    assert "less sure" in said(policy)
+    raw, cool = two.model(Policy()).scores(two.test), two.model(policy).scores(two.test)
     np.testing.assert_array_equal(raw.argmax(1), cool.argmax(1))
-    assert two.decide(DecisionSpec(temperature=False)).temperature == 1.0
+    assert cool.max(axis=1).mean() < raw.max(axis=1).mean()
+    untouched = two.decide(DecisionSpec(temperature=False), valid=noisy)
+    assert untouched.temperature == 1.0
 
 
 def test_sets_cover_what_they_promise_on_other_rows(two, three, number):
