@@ -71,6 +71,7 @@ def init(
     *,
     source: str,
     target: str,
+    query: str = "",
     sensitive: str = "",
     force: bool = False,
 ) -> int:
@@ -81,9 +82,14 @@ def init(
     folder
         Where the three files go.
     source
-        A file, a glob, a folder of files, or a name pattern such as 'images/{label}_{n}.png'.
+        A file, a glob, a folder of files, or a name pattern such as 'images/{label}_{n}.png';
+        a URL of files such as s3://bucket/rows.parquet; or a database's URL with #table, such
+        as sqlite:///shop.db#orders. '${NAME}' stands for an environment variable: no password
+        belongs here.
     target
         The column to predict.
+    query
+        For a database: SQL that selects the rows, or a table's name instead of #table.
     sensitive
         Columns whose groups are compared, with commas between them.
     force
@@ -99,7 +105,7 @@ def init(
     from penstock.tables.proposal import propose
 
     names = [name.strip() for name in sensitive.split(",") if name.strip()]
-    data = spec.Data(source=source, target=target, sensitive=names)
+    data = spec.Data(source=source, query=query, target=target, sensitive=names)
     opened = open_source(data, Path.cwd())
     check_columns(opened.schema.names, data, spec.SplitSpec())
     with tempfile.TemporaryDirectory() as scratch:
@@ -308,7 +314,7 @@ def _run_train(path: Path, overrides: dict[str, Any], refresh: bool, services: A
     from penstock.errors import BadInput
 
     try:
-        return decision_of(flow, str(path), overrides, refresh)
+        return decision_of(flow, str(path), refresh, overrides)
     except BadInput:
         unwanted += new
         raise

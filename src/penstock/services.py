@@ -53,8 +53,10 @@ class Services:
     @cached_property
     def store(self) -> LocalStore:
         """Where snapshots, weights and checkpoints are."""
-        from penstock.adapters.store import LocalStore
+        from penstock.adapters.store import LocalStore, SharedStore
 
+        if self.settings.store_url:
+            return SharedStore(self.settings.store, self.settings.store_url)
         return LocalStore(self.settings.store)
 
     @cached_property

@@ -32,13 +32,18 @@ class Settings:
         Prefect: ``PREFECT_API_URL``, or the server of ``penstock up``; empty: each run starts
         one of its own.
     store : Path
-        Folder of the store: ``PENSTOCK_STORE``, or ``store`` in ``home``.
+        Folder of the store: ``PENSTOCK_STORE``, or ``store`` in ``home``; ``cache`` in ``home``
+        when the store is behind a URL.
+    store_url : str
+        ``PENSTOCK_STORE`` when that is a URL, such as ``s3://bucket/penstock``: machines that
+        name the same one share what they made.
     """
 
     home: Path
     tracking_uri: str
     prefect_api_url: str
     store: Path
+    store_url: str = ""
 
 
 def project_of(pipeline_folder: Path) -> Path:
@@ -67,13 +72,16 @@ def read(pipeline_folder: Path) -> Settings:
     """
     home = home_of(project_of(pipeline_folder))
     house = standing_house(home)
+    said = os.environ.get("PENSTOCK_STORE", "")
+    url = said if "://" in said else ""
     return Settings(
         home=home,
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI")
         or (house.tracking_uri if house else f"sqlite:///{home / 'mlflow.db'}"),
         prefect_api_url=os.environ.get("PREFECT_API_URL")
         or (house.prefect_api_url if house else ""),
-        store=Path(os.environ.get("PENSTOCK_STORE") or home / "store").expanduser().resolve(),
+        store=home / "cache" if url else Path(said or home / "store").expanduser().resolve(),
+        store_url=url,
     )
 
 

@@ -18,6 +18,7 @@ import yaml
 
 from penstock import contract as contracts
 from penstock import spec
+from penstock.adapters import address
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
@@ -81,13 +82,22 @@ def write_project(
 def relative_source(source: str, base: Path, folder: Path) -> str:
     """The source as seen from the pipeline's folder; absolute where they share no folder.
 
+    A URL stays as it is, but for the relative path of an SQLite file.
+
     Examples
     --------
     >>> relative_source("rows/*.csv", Path("/srv"), Path("/srv/data/churn"))
     '../../rows/*.csv'
     >>> relative_source("/mnt/{label}/{n}.png", Path("/srv"), Path("/srv/data/churn"))
     '/mnt/{label}/{n}.png'
+    >>> relative_source("sqlite:///shop.db#orders", Path("/srv"), Path("/srv/data/churn"))
+    'sqlite:///../../shop.db#orders'
     """
+    scheme, sign, path = source.partition(":///")
+    if sign and scheme.startswith("sqlite"):
+        return f"{scheme}:///{relative_source(path, base, folder)}"
+    if address.is_url(source) or source.startswith("${"):
+        return source
     absolute = os.path.normpath(base.absolute() / source)
     shared = os.path.commonpath([absolute, str(folder.absolute())])
     return os.path.relpath(absolute, folder.absolute()) if shared != os.sep else absolute
@@ -116,7 +126,8 @@ def pipeline_text(name: str, data: spec.Data, layout: Layout) -> str:
         'description: ""',
         "",
         "data:",
-        f"  source: {_yaml(data.source)}  # relative to this file's folder",
+        f"  source: {_yaml(data.source)}"
+        + ("" if address.is_url(data.source) else "  # relative to this file's folder"),
         f"  target: {_yaml(data.target)}",
     ]
     found = f"{layout.task}, {len(layout.classes)} classes" if layout.classes else layout.task
@@ -125,7 +136,7 @@ def pipeline_text(name: str, data: spec.Data, layout: Layout) -> str:
     else:
         lines.append(f"  task: {data.task}")
     lines.append(f"  sensitive: {_yaml(data.sensitive)}  # columns whose groups are compared")
-    for field in ("format", "encoding", "delimiter"):
+    for field in ("query", "format", "encoding", "delimiter"):
         value = getattr(data, field)
         if value != spec.Data.model_fields[field].default:
             lines.append(f"  {field}: {_yaml(value)}")

@@ -2,6 +2,9 @@
 
 A file's key is made from the SHA-256 of its content, so a key never changes its meaning and
 two equal files are one. Parquet is written with fixed settings: equal tables, equal bytes.
+
+A store that machines share is a local one with a place behind a URL: what is kept goes there
+too, and what is not here yet is fetched from there and held against its hash.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock import fingerprint
+from penstock.adapters import address, remote
 from penstock.errors import Mistake, StoreError
 from penstock.records import Blob, Rows
 
@@ -80,15 +84,8 @@ class LocalStore:
         StoreError
             When it is not there.
         """
-        if not self.has(blob):
-            raise StoreError(
-                Mistake(
-                    "a file that a record cites is in the store",
-                    "it is missing or cut short",
-                    str(self._locate(blob)),
-                    "run again with --refresh",
-                )
-            )
+        if not LocalStore.has(self, blob):
+            raise StoreError(_missing("it is missing or cut short", str(self._locate(blob))))
         return self._locate(blob)
 
     def table(self, rows: Rows, columns: list[str] | None = None) -> pa.Table:
@@ -145,6 +142,82 @@ class LocalStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
         return blob
+
+
+class SharedStore(LocalStore):
+    """A store behind a URL, with a local cache of its files.
+
+    Two machines that keep the same content write the same bytes under the same key, so it does
+    not matter who comes last.
+
+    Parameters
+    ----------
+    cache : Path
+        Local folder; it may be emptied at any time between runs.
+    url : str
+        Any that fsspec can write, such as ``s3://bucket/penstock``; ``${NAME}`` stands for an
+        environment variable.
+
+    Raises
+    ------
+    BadInput
+        An unknown protocol, or one whose package is not installed.
+    """
+
+    def __init__(self, cache: Path, url: str):
+        super().__init__(cache)
+        self.address = address.without_secrets(url)
+        self._files, self._place = remote.filesystem(
+            address.filled(url, "PENSTOCK_STORE"), "PENSTOCK_STORE"
+        )
+
+    def has(self, blob: Blob) -> bool:
+        """Whether the file is there, for every machine, with its full length."""
+        with remote.reaching(self.address, StoreError):
+            return remote.size(self._files, self._key(blob)) == blob.num_bytes
+
+    def path(self, blob: Blob) -> Path:
+        """Local path of the file, fetched when it is not here yet.
+
+        Raises
+        ------
+        StoreError
+            When it is not there, not what its key says, or nobody answers.
+        """
+        if not super().has(blob):
+            self._fetch(blob)
+        return super().path(blob)
+
+    def _fetch(self, blob: Blob) -> None:
+        key = self._key(blob)
+        with self._unfinished(Path(blob.key).suffix) as path:
+            try:
+                with remote.reaching(self.address, StoreError):
+                    self._files.get_file(key, str(path))
+            except FileNotFoundError as error:
+                where = f"{self.address}/{blob.key}"
+                raise StoreError(_missing("it is missing", where)) from error
+            if fingerprint.of_file(path) != blob.sha256:
+                where = f"{self.address}/{blob.key}"
+                raise StoreError(_missing("its content is not what its name says", where))
+            super()._adopt(path, Path(blob.key).suffix)
+
+    def _adopt(self, path: Path, ending: str) -> Blob:
+        """Keep a finished file here, and there unless somebody was first."""
+        blob = super()._adopt(path, ending)
+        if not self.has(blob):
+            with remote.reaching(self.address, StoreError):
+                remote.put(self._files, self._locate(blob), self._key(blob))
+        return blob
+
+    def _key(self, blob: Blob) -> str:
+        self._locate(blob)  # refuses a key that leaves the store
+        return f"{self._place}/{blob.key}"
+
+
+def _missing(found: str, where: str) -> Mistake:
+    rule = "a file that a record cites is in the store"
+    return Mistake(rule, found, where, "run again with --refresh")
 
 
 class _Writer:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import socket
 import sqlite3
 import ssl
@@ -23,6 +22,7 @@ from urllib.parse import quote, urlsplit
 
 from filelock import FileLock, Timeout
 
+from penstock.adapters.address import without_secrets
 from penstock.errors import Mistake, RegistryUnreachable
 
 if TYPE_CHECKING:
@@ -49,13 +49,6 @@ ENVIRONMENT = {
 
 DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 BAD_GATEWAY = (502, 503, 504)
-
-# bounded, so that a long text without any URL costs no more than its length
-_USER = re.compile(r"(://)[^\s\"'/@:]{0,100}(?::(?!\d+/)[^\s\"']{0,200})?@")
-_QUERY = re.compile(
-    r"([?&;][^=&\s]{0,60}(?:passw|pwd|token|secret|key|sig|credential)[^=&\s]{0,60}=)[^&;\s]+",
-    re.IGNORECASE,
-)
 
 
 class Connection:
@@ -167,17 +160,6 @@ def quietly() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def without_secrets(text: str) -> str:
-    """The text with user names, passwords and tokens in URLs blanked.
-
-    Examples
-    --------
-    >>> without_secrets("postgresql://anna:geheim@db/mlflow?sslpassword=x&a=1")
-    'postgresql://***@db/mlflow?sslpassword=***&a=1'
-    """
-    return _QUERY.sub(r"\1***", _USER.sub(r"\1***@", text))
 
 
 def sqlite_path(uri: str) -> Path | None:
