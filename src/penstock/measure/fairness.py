@@ -17,12 +17,15 @@ from penstock.evidence import Check
 from penstock.measure import gaps, metrics
 from penstock.measure.by_group import Groups, Scored, rates
 from penstock.measure.gaps import Gap
+from penstock.measure.groups import MISSING, OTHER
 from penstock.records import Layout
 from penstock.spec import BiasSpec
 
 STAGE = "bias"
 PARITY, ODDS, WORST = "demographic_parity", "equalized_odds", "worst_group"
 RATES = ("true_positive_rate", "false_positive_rate")
+FEWEST = 10
+"""Fewest rows that a remedy proposes to judge a group by (house choice)."""
 
 Counts = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -199,12 +202,16 @@ class Judging:
             self.criterion,
             f"{group} of {self.by.name} has {size} test rows; {self.min_rows} are needed to judge"
             " it. The other groups are judged without it.",
-            self._more_rows(group, size, "rows"),
+            self._more_rows(self.criterion, group, size, "rows"),
             group,
         )
         if self.by.named[code]:
             return check
-        remedy = f"fill in the values of {self.by.name}; a group of {self.min_rows} rows is judged"
+        ways = {
+            MISSING: f"fill in the values of {self.by.name}",
+            OTHER: "bring training rows of these levels, or merge them with another level",
+        }
+        remedy = f"{ways[group]}; from {self.min_rows} rows on they are judged as a group"
         return check.model_copy(update={"gated": False, "remedy": remedy})
 
     def _one_class(self) -> list[Check]:
@@ -222,16 +229,16 @@ class Judging:
                         f"{num} of {sizes[code]} test rows of {group} are {label!r};"
                         f" {self.min_rows} are needed to judge how many of them are decided right."
                     )
-                    remedy = self._more_rows(group, num, f"rows that are {label!r}")
+                    remedy = self._more_rows(ODDS, group, num, f"rows that are {label!r}")
                     found.append(self._undecided(ODDS, why, remedy, group))
         return found
 
-    def _more_rows(self, group: str, size: int, what: str) -> str:
-        lower = f", or judge it by {size} (bias.min_rows: {size})" if size >= 2 else ""
+    def _more_rows(self, name: str, group: str, size: int, what: str) -> str:
+        lower = f", or judge it by {size} (bias.min_rows: {size})" if size >= FEWEST else ""
         return (
             f"bring more {what} of {group} (a larger split.test helps), or merge it with another"
             f" group of {self.by.name}{lower}, or let a person decide"
-            f" (gates.{self.criterion}.action: warn)"
+            f" (gates.{name}.action: warn)"
         )
 
     def _nothing_to_compare(self) -> Check:

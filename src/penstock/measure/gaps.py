@@ -188,6 +188,8 @@ def _critical(families: Sequence[tuple[Counts, Counts]], seed: int) -> float:
     widest = np.zeros(NUM_DEALS)
     for hits, totals in families:
         there = np.flatnonzero(totals)
+        if len(there) < 2:
+            continue
         sizes = totals[there]
         deals = rng.multivariate_hypergeometric(
             sizes, int(hits[there].sum()), size=NUM_DEALS, method="marginals"

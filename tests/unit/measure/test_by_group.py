@@ -131,6 +131,39 @@ def test_numbers_are_cut_where_the_training_rows_have_quartiles():
     assert by.names == ["up to 24.75", "over 24.75, up to 49.5", "over 49.5, up to 50"]
 
 
+@pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "balanced_accuracy", "f1",
+                                    "log_loss", "brier_score"])  # fmt: skip
+@pytest.mark.parametrize("layout", [TWO, THREE])
+def test_every_metric_of_tiny_and_one_class_groups(metric, layout):
+    group = np.repeat(["none", "all", "one", "both"], [20, 20, 1, 40])
+    last = len(layout.classes) - 1
+    target = np.repeat([0, last, last, 0, last], [20, 20, 1, 20, 20])
+    scores = np.full((81, last + 1), 1 / (last + 1))
+    losses = np.full(81, np.log(last + 1))
+    rows = Scored(target, scores, np.zeros(81, dtype=np.int64), losses, layout, metric)
+    found = quantities(rows, Groups.of(column(group), column(group), "g"), seed=0)
+    assert found[metric][1].value is not None  # both
+    assert found[metric][3].value is None  # one row
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        (pa.array([True, False, None]), ["false", "true", "(missing)"]),
+        (pa.array(["b", "a", "b"]).dictionary_encode(), ["a", "b"]),
+        (pa.array([None, None], pa.string()), ["(missing)"]),
+        (pa.array([None, None], pa.float64()), ["(missing)"]),
+        (pa.array([1, 2, 2], pa.int32()), ["1", "2"]),
+        (pa.array([0, 1], pa.timestamp("s")), None),
+        (pa.array([], pa.string()), []),
+    ],
+)
+def test_columns_of_every_type_make_groups(values, names):
+    by = Groups.of(pa.chunked_array([values]), pa.chunked_array([values]), "c")
+    assert by.sizes.sum() == len(values)
+    assert names is None or by.names == names
+
+
 def test_crossed_groups_stand_by_size():
     sex, race = ["f", "f", "m", "f", None], ["a", "a", "b", "b", "b"]
     by = Groups.crossed([Groups.of(column(c), column(c), n) for n, c in [("s", sex), ("r", race)]])
