@@ -24,11 +24,29 @@ def embedding_width(num_levels: int) -> int:
 
 
 class LevelEmbedding(nn.Module):
-    """A vector a level. Reads one array, ``int64[batch]`` in ``[0, num_levels)``."""
+    """A vector a level. Reads one array, ``int64[batch]`` in ``[0, len(credibility))``.
 
-    def __init__(self, num_levels: int, reads: str = "level"):
+    While learning, a row's level is hidden behind code 0 as often as it is not believed (word
+    dropout, Iyyer et al., 2015, at a rate of each level's own): a rare level cannot be learnt
+    by heart, and code 0 learns to stand for levels never seen. Afterwards each level is the
+    mean of what was shown: its vector, drawn towards that of code 0.
+
+    Parameters
+    ----------
+    credibility : list of float
+        For each level, how often it is shown, in [0, 1]; see
+        :mod:`penstock.measure.credibility`.
+    reads : str
+        Name of the array.
+    """
+
+    credibility: Tensor
+
+    def __init__(self, credibility: list[float], reads: str = "level"):
         super().__init__()
+        num_levels = len(credibility)
         self.reads = reads
+        self.register_buffer("credibility", torch.tensor(credibility, dtype=torch.float32))
         self.width = embedding_width(num_levels)
         self.table = nn.Embedding(num_levels, self.width)
         self.dropout = nn.Dropout(EMBEDDING_DROPOUT)
@@ -36,7 +54,12 @@ class LevelEmbedding(nn.Module):
 
     def forward(self, arrays: dict[str, Tensor]) -> Tensor:
         """``float32[batch, width]``."""
-        embedded: Tensor = self.dropout(self.table(arrays[self.reads]))
+        codes = arrays[self.reads]
+        shown = self.credibility[codes]
+        if not self.training:
+            return torch.lerp(self.table.weight[0], self.table(codes), shown[:, None])
+        hidden = torch.rand_like(shown) >= shown
+        embedded: Tensor = self.dropout(self.table(codes.masked_fill(hidden, 0)))
         return embedded
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from penstock.measure import patterns, shifts, slack
+from penstock.measure.credibility import credibility
 from penstock.modalities import Stress
 
 if TYPE_CHECKING:
@@ -32,9 +33,12 @@ class State(BaseModel):
     ----------
     levels : list of str
         Sorted. Code 0 stands for rare and unseen levels, code 1 for missing.
+    credibility : list of float
+        How far each code is believed, in [0, 1].
     """
 
     levels: list[str]
+    credibility: list[float]
 
 
 def recognise(column: pa.ChunkedArray, name: str) -> float:
@@ -45,27 +49,33 @@ def recognise(column: pa.ChunkedArray, name: str) -> float:
 
 
 def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
-    """The levels that are frequent enough."""
+    """The levels that are frequent enough, and how far each is believed."""
     counts = pc.value_counts(column.cast(pa.string()).drop_null())
     names = counts.field("values").to_pylist()
     numbers = counts.field("counts").to_numpy()
     order = np.argsort(-numbers, kind="stable")[:MAX_LEVELS]
-    return State(levels=sorted(names[i] for i in order if numbers[i] >= MIN_LEVEL_ROWS))
+    levels = sorted(names[i] for i in order if numbers[i] >= MIN_LEVEL_ROWS)
+    believed = credibility(_codes(column, levels), len(levels) + 2, target)
+    return State(levels=levels, credibility=believed)
 
 
 def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generic]]:
     """``level``: ``int64[n]``; 0 rare or unseen, 1 missing, then the levels."""
-    text = column.cast(pa.string())
-    found = pc.index_in(text, pa.array(state.levels, pa.string()), skip_nulls=True)
-    codes = pc.add(pc.cast(found, pa.int64()), 2).fill_null(0)
-    return {"level": pc.if_else(pc.is_null(text), 1, codes).to_numpy().astype(np.int64)}
+    return {"level": _codes(column, state.levels)}
 
 
 def encoder(state: State, spec: ModelSpec) -> nn.Module:
     """An embedding."""
     from penstock.learning.encoders import LevelEmbedding
 
-    return LevelEmbedding(len(state.levels) + 2)
+    return LevelEmbedding(state.credibility)
+
+
+def _codes(column: pa.ChunkedArray, levels: list[str]) -> NDArray[np.int64]:
+    text = column.cast(pa.string())
+    found = pc.index_in(text, pa.array(levels, pa.string()), skip_nulls=True)
+    codes = pc.add(pc.cast(found, pa.int64()), 2).fill_null(0)
+    return pc.if_else(pc.is_null(text), 1, codes).to_numpy().astype(np.int64)
 
 
 MAX_LISTED_LEVELS = 1_000

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from penstock.measure import shifts, slack
+from penstock.measure.credibility import credibility
 from penstock.modalities import Stress
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class State(BaseModel):
     levels : list of float
         Distinct values with a level of their own, in the column's unit, ascending; empty when
         there is no category view.
+    credibility : list of float
+        How far each level is believed, in [0, 1], after 1 for values without a level.
     """
 
     center: float
@@ -55,6 +58,7 @@ class State(BaseModel):
     knots: list[float]
     scores: list[float]
     levels: list[float]
+    credibility: list[float]
 
 
 def recognise(column: pa.ChunkedArray, name: str) -> float:
@@ -83,14 +87,15 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
     below = np.searchsorted(ordered, knots, "left") + np.searchsorted(ordered, knots, "right")
     half = 0.5 / len(ordered)
     ranks = np.clip(below / 2 / len(ordered), half, 1 - half)
-    few = distinct.size <= MAX_LEVELS
+    levels = distinct[counts >= MIN_LEVEL_ROWS] if distinct.size <= MAX_LEVELS else distinct[:0]
     return State(
         center=center,
         scale=scale,
         edges=_edges(scaled, target).tolist(),
         knots=knots.tolist(),
         scores=ndtri(ranks).tolist(),
-        levels=distinct[counts >= MIN_LEVEL_ROWS].tolist() if few else [],
+        levels=levels.tolist(),
+        credibility=credibility(codes_of(values, levels), len(levels) + 1, target),
     )
 
 
@@ -101,9 +106,7 @@ def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generi
         "value": _scaled(values, state.center, state.scale).astype(np.float32)
     }
     if state.levels:
-        levels = np.asarray(state.levels)
-        place = np.searchsorted(levels, values).clip(max=len(levels) - 1)
-        arrays["level"] = np.where(levels[place] == values, place + 1, 0).astype(np.int64)
+        arrays["level"] = codes_of(values, np.asarray(state.levels))
     return arrays
 
 
@@ -112,7 +115,20 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
     from penstock.learning.encoders import Beside, LevelEmbedding, PiecewiseLinear
 
     bins = PiecewiseLinear(state.edges, state.knots, state.scores)
-    return Beside(bins, LevelEmbedding(len(state.levels) + 1)) if state.levels else bins
+    return Beside(bins, LevelEmbedding(state.credibility)) if state.levels else bins
+
+
+def codes_of(values: NDArray[np.float64], levels: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Place of each value among ascending levels, counted from 1; 0 where it is none of them.
+
+    Examples
+    --------
+    >>> codes_of(np.array([7.0, 2.0, 3.0, np.nan]), np.array([2.0, 7.0])).tolist()
+    [2, 1, 0, 0]
+    """
+    known = np.append(levels, np.nan)  # beyond the last one: equal to nothing
+    place = np.searchsorted(levels, values)
+    return np.where(known[place] == values, place + 1, 0).astype(np.int64)
 
 
 def _values(column: pa.ChunkedArray) -> NDArray[np.float64]:

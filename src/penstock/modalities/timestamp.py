@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from penstock.measure import shifts, slack
+from penstock.measure.credibility import credibility
 from penstock.modalities import Stress, numeric
 
 if TYPE_CHECKING:
@@ -33,11 +34,18 @@ class State(BaseModel):
     elapsed : numeric.State
         Of the time since 1970 in days.
     parts : list of str
-        Calendar parts that vary: keys of :data:`PERIODS`.
+        Calendar parts that vary: keys of :data:`PERIODS`, then ``date``: what happens on one
+        day, such as a storm, is alike for its rows and unlike the day before.
+    dates : list of float
+        Days since 1970 with a level of their own, ascending.
+    credibility : dict of str to list of float
+        For each calendar part, how far each of its levels is believed, in [0, 1].
     """
 
     elapsed: numeric.State
     parts: list[str]
+    dates: list[float]
+    credibility: dict[str, list[float]]
 
 
 def recognise(column: pa.ChunkedArray, name: str) -> float:
@@ -46,17 +54,33 @@ def recognise(column: pa.ChunkedArray, name: str) -> float:
 
 
 def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
-    """The elapsed time as a number; the calendar parts that vary."""
-    parts = [name for name in PERIODS if len(pc.unique(_part(column, name).drop_null())) > 1]
-    return State(elapsed=numeric.learn(_days(column), target, spec), parts=parts)
+    """The elapsed time as a number; the calendar parts that vary; the days with enough rows."""
+    days = np.floor(_days(column).drop_null().to_numpy())
+    distinct, counts = np.unique(days, return_counts=True)
+    dates = distinct[counts >= numeric.MIN_LEVEL_ROWS]
+    sizes = {
+        name: PERIODS[name] + 1
+        for name in PERIODS
+        if len(pc.unique(_part(column, name).drop_null())) > 1
+    }
+    if len(dates) and len(distinct) > 1:
+        sizes["date"] = len(dates) + 1
+    return State(
+        elapsed=numeric.learn(_days(column), target, spec),
+        parts=list(sizes),
+        dates=dates.tolist(),
+        credibility={
+            name: credibility(_codes(column, name, dates), size, target)
+            for name, size in sizes.items()
+        },
+    )
 
 
 def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generic]]:
     """The arrays of the elapsed time, and ``int64[n]`` a calendar part, 0 where missing."""
     arrays = numeric.encode(_days(column), state.elapsed)
     for name in state.parts:
-        part = pc.add(_part(column, name), 1).fill_null(0)
-        arrays[name] = part.to_numpy().astype(np.int64)
+        arrays[name] = _codes(column, name, np.asarray(state.dates))
     return arrays
 
 
@@ -64,7 +88,7 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
     """The encoder of the elapsed time beside an embedding a calendar part."""
     from penstock.learning.encoders import Beside, LevelEmbedding
 
-    levels = [LevelEmbedding(PERIODS[name] + 1, reads=name) for name in state.parts]
+    levels = [LevelEmbedding(state.credibility[name], reads=name) for name in state.parts]
     return Beside(numeric.encoder(state.elapsed, spec), *levels)
 
 
@@ -77,6 +101,13 @@ def _days(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Points in time in UTC, to the microsecond."""
     return column.cast(pa.timestamp("us"), safe=False)
+
+
+def _codes(column: pa.ChunkedArray, name: str, dates: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Level of a calendar part, counted from 1; 0 where missing, or a day without a level."""
+    if name == "date":
+        return numeric.codes_of(np.floor(_days(column).to_numpy()), dates)
+    return pc.add(_part(column, name), 1).fill_null(0).to_numpy().astype(np.int64)
 
 
 def _part(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

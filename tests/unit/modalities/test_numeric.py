@@ -31,6 +31,7 @@ def test_a_target_of_numbers_cuts_bins_too():
 def test_few_values_have_levels_and_unseen_ones_are_unknown():
     state, _ = learn([1, 2, 3] * 10 + [9], kind=pa.int64())
     assert state.levels == [1, 2, 3]  # 9 stands once
+    assert state.credibility == [1, 0.5, 0.5, 0.5]  # the target tells nothing
     found = numeric.encode(pa.chunked_array([pa.array([3, 1, 9, 2.5, None])]), state)
     assert found["level"].tolist() == [3, 1, 0, 0, 0]
     assert np.isnan(found["value"][-1])
@@ -39,6 +40,7 @@ def test_few_values_have_levels_and_unseen_ones_are_unknown():
 def test_many_values_have_no_levels():
     state, column = learn(np.linspace(0, 1, 2000))
     assert state.levels == []
+    assert state.credibility == [1]
     assert set(numeric.encode(column, state)) == {"value"}
 
 

@@ -35,3 +35,21 @@ def test_the_same_moment_is_encoded_alike_in_any_zone_and_unit():
 def test_time_is_elapsed_days():
     state, _ = learn([dt.datetime(1970, 1, 1), dt.datetime(1970, 1, 3)])
     assert state.elapsed.center == 1
+
+
+def test_a_day_of_enough_rows_has_a_level_and_later_days_none():
+    storm, calm = dt.datetime(2024, 3, 9), dt.datetime(2024, 3, 10)
+    hours = [dt.timedelta(hours=n) for n in range(20)]
+    rows = [*(storm + n for n in hours), *(calm + n for n in hours), calm + dt.timedelta(days=1)]
+    column = pa.chunked_array([pa.array([*rows, None])])
+    state = timestamp.learn(column, np.repeat([0, 1], [20, 22]), ModelSpec())
+    assert state.parts == ["hour", "weekday", "day", "date"]
+    date = timestamp.encode(column, state)["date"].tolist()
+    assert date == [1] * 20 + [2] * 20 + [0, 0]
+    assert state.credibility["date"] == [1, 1, 1]  # the day tells the class
+    assert max(state.credibility["hour"][1:]) == 3 / 13  # the hour does not
+
+
+def test_one_day_is_no_news():
+    state, _ = learn([dt.datetime(2024, 1, 1, n) for n in range(20)])
+    assert state.parts == ["hour"]
