@@ -170,7 +170,7 @@ class Judging:
         self, name: str, gap: Gap, better: Literal["lower", "higher"], neutral: float,
         why: str, remedy: str,
     ) -> Check:  # fmt: skip
-        told = "" if gap.told else " Chance alone explains that much."
+        told = "" if gap.told else " Chance alone can explain that much."
         return Check(
             name=name, stage=STAGE, subject=self.by.name, value=gap.value, low=gap.low,
             high=gap.high, better=better, burden="differ", neutral=neutral, level=gaps.LEVEL,
