@@ -95,6 +95,32 @@ class Source(Protocol):
         """Raw rows, once."""
 
 
+class RowWriter(Protocol):
+    """Takes rows, batch by batch."""
+
+    def write(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Append rows; every batch has the columns of the first one."""
+
+
+class Sink(Protocol):
+    """A place outside for rows, in windows that are replaced, never doubled.
+
+    Attributes
+    ----------
+    description : str
+        For people, without secrets and without absolute paths.
+    """
+
+    description: str
+
+    def window(self, name: str = "") -> AbstractContextManager[RowWriter]:
+        """Write the rows of a window in place of those that it had.
+
+        At least one batch is written, be it without rows. The rows carry the window in the
+        column ``window``, or in the path. An exception inside leaves all as it was.
+        """
+
+
 class Expectations(Protocol):
     """The judge of a data contract."""
 
@@ -156,6 +182,9 @@ class Registry(Protocol):
         self, package: Path, run_id: str, name: str, tags: dict[str, str], description: str
     ) -> Version:
         """Make a version with the alias ``challenger``; an error leaves no version behind."""
+
+    def nominate(self, version: Version, tags: dict[str, str]) -> None:
+        """Give it the alias ``challenger``, and write tags on it."""
 
     def promote(self, version: Version, expected: Version | None) -> bool:
         """Make it the champion if the champion is still ``expected``; else do nothing."""

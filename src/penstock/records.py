@@ -306,11 +306,24 @@ class Verdict(Record):
 
 
 class Decision(Record):
-    """What became of the model: the last record of a run, and the JSON that ``train`` prints."""
+    """What became of the model: the last record of a run, and the JSON that ``train`` prints.
+
+    Attributes
+    ----------
+    version : str
+        The one in use afterwards, or the one that waits for a yes.
+    challenger, champion : str
+        The version that was held against the champion; the champion it found.
+    record : Blob, optional
+        The decision record in the store.
+    """
 
     verdict: VerdictWord
     model: str
     version: str = ""
+    challenger: str = ""
+    champion: str = ""
+    record: Blob | None = None
     run_id: str = ""
     flow_run_id: str = ""
     fingerprints: dict[str, str] = {}

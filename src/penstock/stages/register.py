@@ -5,26 +5,30 @@ used: it may lean on code, files or versions that only the training had, and the
 in use there may be better. So it is packed, scored again by itself, and held against the
 champion on the same rows, before anybody relies on it.
 
-Fitted, Scorecard, Verdict -> Decision
+Fitted, Policy, Scorecard, Verdict -> Decision
 """
 
 from __future__ import annotations
 
-import math
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from penstock import fingerprint, tasks
 from penstock.errors import Mistake, NotServable, RegistryUnreachable
-from penstock.evidence import Check
-from penstock.measure import metrics
+from penstock.evidence import Check, Evidence
+from penstock.measure import groups
+from penstock.measure.contest import Groups, contest
 from penstock.measure.judging import judged
+from penstock.measure.predictions import Answers, answers_of, difference
 from penstock.ports import Registry, Store, Version
 from penstock.records import (
+    Blob,
     Decision,
     Fitted,
     Layout,
@@ -37,14 +41,14 @@ from penstock.records import (
 )
 from penstock.spec import Pipeline
 
-RESCORED_ROWS = 2_000
-"""Most rows that are scored again in the clean process (house choice: seconds)."""
-
 CONTESTS = 3
 """How often a champion that changes in the meantime is compared again (house choice)."""
 
 MODEL_TAG, TEST_TAG, SERVABLE_TAG = "penstock.model", "penstock.test", "penstock.servable"
-VERDICT_TAG, METRIC_TAG = "penstock.verdict", "penstock.metric."
+VERDICT_TAG, METRIC_TAG, DECISION_TAG = "penstock.verdict", "penstock.metric.", "penstock.decision"
+
+Writer = Callable[[Decision], Blob]
+"""Writes the decision record of a decision, and keeps it in the store."""
 
 
 def register(
@@ -53,6 +57,7 @@ def register(
     profile: Profile | None,
     scorecard: Scorecard,
     verdict: Verdict,
+    train: Rows,
     test: Rows,
     pipeline: Pipeline,
     registry: Registry,
@@ -60,8 +65,9 @@ def register(
     run_id: str = "",
     card: str = "",
     fingerprints: dict[str, str] | None = None,
+    write: Writer | None = None,
 ) -> Decision:
-    """Register a model whose verdict passed, and promote it when it is not worse.
+    """Register a model whose verdict passed, and promote it when it is shown to be better.
 
     Parameters
     ----------
@@ -71,77 +77,77 @@ def register(
         The reference for monitoring, which travels with the model.
     scorecard, verdict : Scorecard, Verdict
         What it scored, and whether it may be registered.
+    train : Rows
+        The raw training rows: they say which groups a sensitive column makes.
     test : Rows
         The raw rows behind ``scorecard.predictions``, in the same order.
     pipeline : Pipeline
-        Its ``registered_name`` and ``gates.servable`` are read.
-    registry : Registry
-        The place of versions.
-    store : Store
-        Where the blobs of the records lie.
+        Its registry, sensitive columns, ``bias.min_rows``, ``split.seed`` and gates are read.
+    registry, store : Registry, Store
+        The place of versions; where the blobs of the records lie.
     run_id : str
         The tracked run that the version belongs to.
     card : str
         Description of the version, Markdown.
     fingerprints : dict of str to str, optional
         Of the data and the spec; tags of the version.
+    write : callable, optional
+        Writes the decision record, whose SHA-256 becomes a tag of the version before any
+        alias moves.
 
     Returns
     -------
     Decision
-        ``refused`` (no version was made), ``kept_champion`` or ``registered``. Its ``version``
-        is the one in use afterwards.
+        ``refused`` (no version was made), ``kept_champion``, ``awaiting_approval`` or
+        ``registered``. Its ``version`` is the one in use afterwards, or the one that waits.
 
     Raises
     ------
     RegistryUnreachable
         When the registry gives no answer; nothing was promoted.
     """
-    name = pipeline.registered_name
     decision = Decision(
         verdict="refused",
-        model=name,
+        model=pipeline.registered_name,
         run_id=run_id,
         fingerprints=fingerprints or {},
         metrics={metric: estimate.value for metric, estimate in scorecard.metrics.items()},
         checks=verdict.checks,
     )
     if not verdict.passed:
-        return decision.model_copy(update={"why": _refusal(verdict)})
-    fingerprint_ = model_fingerprint(fitted, policy)
-    champion = registry.champion(name)
-    if champion and champion.tags.get(MODEL_TAG) == fingerprint_:
-        why = f"Version {champion.number} is the champion and has the same weights."
-        check = _remembered(champion, pipeline)
-        return _decided(decision, "kept_champion", champion, why, check)
-    known = registry.same(name, fingerprint_)
-    if known:
-        version, check = known, _remembered(known, pipeline)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            package = Path(folder) / "model"
-            registry.package(files_of(fitted, policy, profile, store), package)
-            check = judged(
-                servable(package, scorecard, test, registry, store), pipeline.gates.servable
-            )
-            if check.value is None or check.blocks:
-                return _decided(decision, "refused", None, check.why, check)
-            tags = _tags(scorecard, verdict, test, check) | {MODEL_TAG: fingerprint_}
-            tags |= {f"penstock.fingerprint.{k}": v for k, v in decision.fingerprints.items()}
-            version = registry.add(package, run_id, name, tags, card)
-    return _contest(decision, version, check, fitted, scorecard, test, registry, store)
+        return _written(decision.model_copy(update={"why": _refusal(verdict)}), write)
+    model = model_fingerprint(fitted, policy)
+    champion = registry.champion(decision.model)
+    if champion and champion.tags.get(MODEL_TAG) == model:
+        why = f"Version {champion.number} is the champion and is the same model."
+        known = _decided(
+            decision, "kept_champion", champion, why, [_remembered(champion, pipeline)]
+        )
+        return _written(known.model_copy(update={"champion": champion.number}), write)
+    table = store.table(test)
+    tags = _tags(scorecard, verdict, test) | {MODEL_TAG: model}
+    tags |= {f"penstock.fingerprint.{k}": v for k, v in decision.fingerprints.items()}
+    files = files_of(fitted, policy, profile, store)
+    expected = store.table(scorecard.predictions)
+    servant = _Servant(registry, table, expected, pipeline)
+    version, answer, check = servant.versioned(files, decision.model, run_id, tags, card)
+    if version is None or answer is None:
+        return _written(_decided(decision, "refused", None, check.why, [check]), write)
+    ground = _ground(fitted.layout, fitted.metric, table, train, test, pipeline, store)
+    challenger = _Challenger(version, answers_of(answer, fitted.layout), check)
+    return _contest(decision, challenger, ground, pipeline, registry, write)
 
 
-def servable(
-    package: Path, scorecard: Scorecard, test: Rows, registry: Registry, store: Store
-) -> Check:
-    """Score test rows with the packaged model in a clean process.
+def servable(package: Path, expected: pa.Table, table: pa.Table, registry: Registry) -> _Served:
+    """Score all test rows with the packaged model in a clean process.
 
     Returns
     -------
+    pa.Table or None
+        Its predictions; None when the package could not be loaded and scored.
     Check
-        Its value is :func:`difference` to the scores of the training run; None when the
-        package could not be loaded and scored.
+        Its value is the :func:`~penstock.measure.predictions.difference` to those of the
+        training run.
     """
     check = Check(
         name="servable",
@@ -150,68 +156,19 @@ def servable(
         remedy="train again with --refresh; if it stays, a modality encodes a row differently"
         " by what stands beside it",
     )
-    rows = np.linspace(0, test.num_rows - 1, min(test.num_rows, RESCORED_ROWS)).astype(np.int64)
-    expected = store.table(scorecard.predictions).take(rows)
     try:
-        actual = registry.rescore(package, store.table(test).take(rows))
+        actual = registry.rescore(package, table)
         value = difference(expected, actual)
     except NotServable as error:
-        return check.model_copy(update={"enough": False, "why": error.message})
+        return None, check.model_copy(update={"enough": False, "why": error.message})
     why = (
-        f"Loaded in a clean process, the package scores {len(rows)} test rows with a largest"
+        f"Loaded in a clean process, the package scores {table.num_rows} test rows with a largest"
         f" difference of {value:.1e} to the training run."
     )
-    return check.model_copy(update={"value": value, "why": why})
+    return actual, check.model_copy(update={"value": value, "why": why})
 
 
-def difference(expected: pa.Table, actual: pa.Table) -> float:
-    """Largest absolute difference between two tables of predictions.
-
-    Probabilities are compared as they are; values of a regression in units of the largest
-    one, where that is more than 1, because float32 has seven digits whatever the unit (house
-    choice). A label that differs counts as 1, and so does a score that is a number on one
-    side only.
-
-    Parameters
-    ----------
-    expected : pa.Table
-        From the training run; columns that begin with ``_`` are not predictions.
-    actual : pa.Table
-        From the package, as many rows.
-
-    Raises
-    ------
-    NotServable
-        When a column is missing.
-
-    Examples
-    --------
-    >>> difference(pa.table({"prediction": [200.0, 1.0]}), pa.table({"prediction": [200.0, 1.5]}))
-    0.0025
-    """
-    largest = 0.0
-    for name in expected.column_names:
-        if name.startswith("_"):
-            continue
-        if name not in actual.column_names:
-            found = ", ".join(actual.column_names)
-            raise NotServable(Mistake(f"the packaged model answers with column {name!r}", found))
-        largest = max(largest, _column_difference(expected[name], actual[name]))
-    return largest
-
-
-def scores_of(predictions: pa.Table, layout: Layout) -> NDArray[np.float64]:
-    """Scores behind a table of predictions: ``float64[n, classes]``, or ``float64[n]``.
-
-    Raises
-    ------
-    KeyError
-        When the table has no column for one of the layout's classes.
-    """
-    if not layout.classes:
-        return _numbers(predictions["prediction"])
-    names = [f"probability_{name}" for name in layout.classes]
-    return np.column_stack([_numbers(predictions[name]) for name in names])
+_Served = tuple[pa.Table | None, Check]
 
 
 def model_fingerprint(fitted: Fitted, policy: Policy) -> str:
@@ -235,103 +192,217 @@ def files_of(
     return files
 
 
+@dataclass(frozen=True)
+class _Servant:
+    """Makes versions that serve: packs, scores in a clean process, and only then adds."""
+
+    registry: Registry
+    table: pa.Table
+    expected: pa.Table
+    pipeline: Pipeline
+
+    def versioned(
+        self, files: dict[str, Path], name: str, run_id: str, tags: dict[str, str], card: str
+    ) -> tuple[Version | None, pa.Table | None, Check]:
+        """The version, what its package answers, and the judged check; no version if refused."""
+        with tempfile.TemporaryDirectory() as folder:
+            known = self.registry.same(name, tags[MODEL_TAG])
+            if known:  # its package may carry older code: it has to serve today as well
+                answer, check = self._served(self.registry.fetch(known, Path(folder) / "known"))
+                if answer is not None:
+                    return known, answer, check
+            package = Path(folder) / "model"
+            answer, check = self._served(self.registry.package(files, package))
+            if answer is None:
+                return None, None, check
+            tags = tags | {SERVABLE_TAG: repr(check.value)}
+            return self.registry.add(package, run_id, name, tags, card), answer, check
+
+    def _served(self, package: Path) -> _Served:
+        answer, measured = servable(package, self.expected, self.table, self.registry)
+        check = judged(measured, self.pipeline.gates.servable)
+        return (None if check.blocks else answer), check
+
+
+@dataclass(frozen=True)
+class _Challenger:
+    """A version, what it answered for the test rows, and how it serves."""
+
+    version: Version
+    answers: Answers
+    servable: Check
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """The rows that champion and challenger are held against each other on."""
+
+    layout: Layout
+    metric: str
+    table: pa.Table
+    target: NDArray[Any]
+    columns: list[Groups]
+    sha256: str
+
+
+def _ground(
+    layout: Layout,
+    metric: str,
+    table: pa.Table,
+    train: Rows,
+    test: Rows,
+    pipeline: Pipeline,
+    store: Store,
+) -> _Ground:
+    names = [name for name in pipeline.data.sensitive if name in table.column_names]
+    past = store.table(train, columns=names)
+    columns = []
+    for name in names:
+        grouping = groups.learn(past[name], name)
+        codes = groups.codes(table[name], grouping)
+        columns.append(Groups(name, groups.names_of(grouping), codes))
+    target = tasks.load(layout.task).encode_target(table[layout.target], layout)
+    return _Ground(layout, metric, table, target, columns, test.blob.sha256)
+
+
 def _contest(
     decision: Decision,
-    version: Version,
-    check: Check,
-    fitted: Fitted,
-    scorecard: Scorecard,
-    test: Rows,
+    challenger: _Challenger,
+    ground: _Ground,
+    pipeline: Pipeline,
     registry: Registry,
-    store: Store,
+    write: Writer | None,
 ) -> Decision:
-    """Promote the version unless the champion is better on the same rows."""
-    name, metric = decision.model, fitted.metric
-    ours = scorecard.metrics[metric].value
+    """Hold the version against the champion until the champion stands still."""
     for _ in range(CONTESTS):
-        champion = registry.champion(name)
-        if champion is None:
-            better, why = True, f"Version {version.number} is the first champion."
-        else:
-            theirs, unknown = champion_metric(champion, fitted, test, registry, store)
-            better, why = _compared(version, champion, metric, ours, theirs, unknown)
-        if champion and not better:
-            return _decided(decision, "kept_champion", champion, why, check)
-        if registry.promote(version, expected=champion):
-            return _decided(decision, "registered", version, why, check)
+        champion = registry.champion(decision.model)
+        settled = _settled(decision, challenger, champion, ground, pipeline, registry)
+        settled = _written(settled, write)
+        noted = {DECISION_TAG: settled.record.sha256} if settled.record else {}
+        registry.nominate(challenger.version, noted)
+        if settled.verdict != "registered":
+            return settled
+        if registry.promote(challenger.version, expected=champion):
+            return settled
     raise RegistryUnreachable(
         Mistake(
             rule="the champion does not change while a challenger is held against it",
             found=f"it changed {CONTESTS} times",
-            where=name,
+            where=decision.model,
             remedy="run again when the other trainings have ended; nothing was promoted",
         )
     )
 
 
-def champion_metric(
-    champion: Version, fitted: Fitted, test: Rows, registry: Registry, store: Store
-) -> tuple[float | None, str]:
-    """The declared metric of the champion on these test rows.
+def _settled(
+    decision: Decision,
+    challenger: _Challenger,
+    champion: Version | None,
+    ground: _Ground,
+    pipeline: Pipeline,
+    registry: Registry,
+) -> Decision:
+    """What becomes of the challenger beside this champion."""
+    mine = challenger.version
+    found, unknown = Evidence(), ""
+    if champion:
+        found, unknown = _held(champion, challenger, ground, pipeline, registry)
+    checks = [judged(check, pipeline.gates.of(check.name)) for check in found.checks]
+    missing = unknown or (against(checks) if champion else "")
+    decision = decision.model_copy(
+        update={
+            "evidence": found,
+            "challenger": mine.number,
+            "champion": champion.number if champion else "",
+        }
+    )
+    checks = [challenger.servable, *checks]
+    seen = _seen(champion, ground) if champion and not unknown else ""
+    if champion and missing:
+        why = f"Version {mine.number} stays challenger: {missing}{seen}"
+        return _decided(decision, "kept_champion", champion, why, checks)
+    why = f"Version {mine.number} is the first champion."
+    if champion:
+        why = f"Version {mine.number} beats champion {champion.number}: {checks[1].why}{seen}"
+    if pipeline.registry.approval == "human":
+        why = f"Version {mine.number} waits for a person's yes. Once approved: {why}"
+        return _decided(decision, "awaiting_approval", mine, why, checks)
+    return _decided(decision, "registered", mine, why, checks)
 
-    Read from its tags when they were its own test rows; else its package scores them, with
-    its own code, in a clean process.
 
-    Returns
-    -------
-    value : float or None
-        None when it cannot score these rows.
-    why : str
-        Why not; empty otherwise.
-    """
-    noted = champion.tags.get(METRIC_TAG + fitted.metric)
-    if noted and champion.tags.get(TEST_TAG) == test.blob.sha256:
-        return float(noted), ""
-    layout, table = fitted.layout, store.table(test)
-    with tempfile.TemporaryDirectory() as folder:
-        package = registry.fetch(champion, Path(folder))
-        try:
-            scores = scores_of(registry.rescore(package, table), layout)
-        except NotServable as error:
-            return None, error.message
-        except KeyError as error:
-            return None, f"it answers otherwise: {error.args[0]}"
-    target = tasks.load(layout.task).encode_target(table[layout.target], layout)
-    value = metrics.of(fitted.metric).measure(target, scores)
-    return (value, "") if math.isfinite(value) else (None, f"its {fitted.metric} is no number")
-
-
-def _compared(
-    version: Version,
+def _held(
     champion: Version,
-    metric: str,
-    ours: float | None,
-    theirs: float | None,
-    unknown: str,
-) -> tuple[bool, str]:
-    if theirs is None or ours is None:
-        why = unknown or f"{metric} of version {version.number} is no number"
-        return False, (
-            f"Version {version.number} stays challenger: it cannot be held against champion"
-            f" {champion.number}: {why}"
-        )
-    shown = f"{metric} {ours:.5f}, champion {champion.number} {theirs:.5f} on the same test rows"
-    if metrics.is_better(metric, theirs, than=ours):
-        return False, f"Version {version.number} stays challenger: {shown}."
-    return True, f"Version {version.number} is not worse: {shown}."
+    challenger: _Challenger,
+    ground: _Ground,
+    pipeline: Pipeline,
+    registry: Registry,
+) -> tuple[Evidence, str]:
+    """Both on the same rows, or why the champion cannot be held against these rows."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            package = registry.fetch(champion, Path(folder))
+            theirs = answers_of(registry.rescore(package, ground.table), ground.layout)
+    except NotServable as error:
+        why = f"it cannot be held against champion {champion.number}: {error.message}"
+        return Evidence(notes=[why]), why
+    found = contest(
+        ground.metric,
+        ground.target,
+        challenger.answers,
+        theirs,
+        ground.columns,
+        pipeline.bias.min_rows,
+        pipeline.split.seed,
+    )
+    return found, ""
+
+
+def against(checks: list[Check]) -> str:
+    """Why the challenger is not promoted; empty when it is.
+
+    ``beats_champion`` has to pass, by more than nothing: a tie keeps the champion. A judged
+    group keeps it too; one that is too small to judge does not.
+    """
+    beats = checks[0]
+    if beats.outcome != "pass":
+        return f"its gain over the champion is not shown. {beats.why}"
+    if beats.value is not None and beats.limit is not None and beats.value <= beats.limit:
+        return f"a tie keeps the champion. {beats.why}"
+    worse = [check for check in checks[1:] if check.outcome not in ("pass", "insufficient")]
+    if not worse:
+        return ""
+    listed = "; ".join(f"{check.subject}: {check.why}" for check in worse)
+    return f"it is not shown to be as good in every group. {listed}"
+
+
+def _seen(champion: Version, ground: _Ground) -> str:
+    if champion.tags.get(TEST_TAG) == ground.sha256:
+        return ""
+    return (
+        f" Version {champion.number} was made with other test rows: it may have seen some of"
+        " these in training, which would flatter it."
+    )
 
 
 def _decided(
-    decision: Decision, word: VerdictWord, version: Version | None, why: str, check: Check
+    decision: Decision,
+    word: VerdictWord,
+    version: Version | None,
+    why: str,
+    checks: list[Check],
 ) -> Decision:
     return decision.model_copy(
         update={
             "verdict": word,
             "version": version.number if version else "",
             "why": why,
-            "checks": [*decision.checks, check],
+            "checks": [*decision.checks, *checks],
         }
     )
+
+
+def _written(decision: Decision, write: Writer | None) -> Decision:
+    return decision.model_copy(update={"record": write(decision)}) if write else decision
 
 
 def _refusal(verdict: Verdict) -> str:
@@ -347,13 +418,13 @@ def _remembered(version: Version, pipeline: Pipeline) -> Check:
         stage="register",
         value=float(noted) if noted else None,
         enough=bool(noted),
-        why=f"Measured when version {version.number} was made from the same weights.",
+        why=f"Measured when version {version.number} was made of the same model.",
         remedy="train again with --refresh",
     )
     return judged(check, pipeline.gates.servable)
 
 
-def _tags(scorecard: Scorecard, verdict: Verdict, test: Rows, check: Check) -> dict[str, str]:
+def _tags(scorecard: Scorecard, verdict: Verdict, test: Rows) -> dict[str, str]:
     """What a version says about itself: its verdict, its metrics, and on which rows."""
     outcomes = [judged_check.outcome for judged_check in verdict.checks]
     counts = {word: outcomes.count(word) for word in sorted(set(outcomes))}
@@ -362,23 +433,5 @@ def _tags(scorecard: Scorecard, verdict: Verdict, test: Rows, check: Check) -> d
         VERDICT_TAG: "passed",
         "penstock.checks": ", ".join(f"{count} {word}" for word, count in counts.items()),
         TEST_TAG: test.blob.sha256,
-        SERVABLE_TAG: repr(check.value),
         **{METRIC_TAG + metric: repr(v) for metric, v in values.items() if v is not None},
     }
-
-
-def _column_difference(expected: pa.ChunkedArray, actual: pa.ChunkedArray) -> float:
-    if not pa.types.is_floating(expected.type):
-        same = np.asarray(expected.to_pylist(), str) == np.asarray(actual.to_pylist(), str)
-        return float(not same.all())
-    left, right = _numbers(expected), _numbers(actual)
-    numbers = np.isfinite(left)
-    if not np.array_equal(numbers, np.isfinite(right)):
-        return 1.0
-    scale = max(1.0, np.abs(left[numbers]).max(initial=0.0))
-    return float(np.abs(left[numbers] - right[numbers]).max(initial=0.0) / scale)
-
-
-def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    values: NDArray[np.float64] = column.cast(pa.float64()).to_numpy()
-    return values

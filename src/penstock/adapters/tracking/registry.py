@@ -108,6 +108,14 @@ class MlflowRegistry:
                 raise
         return Version(name, number, tags)
 
+    def nominate(self, version: Version, tags: dict[str, str]) -> None:
+        """Give it the alias ``challenger``, and write tags on it."""
+        client = self.connection.client
+        with self.connection.reaching():
+            for key, value in tags.items():
+                client.set_model_version_tag(version.name, version.number, key, value)
+            client.set_registered_model_alias(version.name, CHALLENGER, version.number)
+
     def promote(self, version: Version, expected: Version | None) -> bool:
         """Make it the champion if the champion is still ``expected``."""
         client = self.connection.client
