@@ -1,6 +1,6 @@
-"""What a policy changes, side by side: tables and figures for a person.
+"""What a policy changes, side by side: tables and sentences for a person.
 
-Scores and decisions without and with a policy -> Table, Figure
+Scores and decisions without and with a policy -> Table
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.evidence import Figure, Series, Table
+from penstock.evidence import Table
 from penstock.measure import decisions, metrics
 from penstock.measure.calibration import calibration
-from penstock.measure.curves import NUM_POINTS, reliability
-from penstock.measure.intervals import wilson
-from penstock.measure.thresholds import Cuts, Quality
 
 Codes = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -188,11 +185,7 @@ def gap_table(
     target: Codes, sides: Sides, codes: Codes, names: Sequence[str], small: Sequence[str]
 ) -> Table:
     """Gaps between the groups before and after; those of too few rows are left out."""
-    held = np.bincount(codes, minlength=len(names)) > 0
-    large = held & ~np.isin(np.array(names), list(small))
-    first, second = (
-        spread(rates(target, side.decided, codes, len(names)), large) for side in sides
-    )
+    first, second = _gaps(target, sides, codes, names, small)
     records = [{"gap": name, "before": v, "after": second[name]} for name, v in first.items()]
     note = (
         "demographic_parity: least over largest selection rate, 1 is alike. equalized_odds: the"
@@ -203,79 +196,28 @@ def gap_table(
     return Table.of("Gaps before and after", records, note)
 
 
-def selection_figure(sides: Sides, codes: Codes, names: Sequence[str], column: str) -> Figure:
-    """Selection rate of each group before and after, with Wilson intervals."""
-    total = np.bincount(codes, minlength=len(names))
-    shown = np.flatnonzero(total).tolist()
-    series = []
-    for word, side in zip(("before", "after"), sides, strict=True):
-        hits = np.bincount(codes, weights=side.decided == 1, minlength=len(names))
-        ends = [wilson(int(hits[at]), int(total[at])) for at in shown]
-        series.append(
-            Series(
-                name=word,
-                x=[names[at] for at in shown],
-                y=[float(hits[at] / total[at]) for at in shown],
-                low=[low for low, _ in ends],
-                high=[high for _, high in ends],
-                style="bars",
-            )
-        )
-    return Figure(
-        title=f"Selection rate by {column}",
-        x="",
-        y="share decided as the second class",
-        series=series,
-        horizontal=True,
-        note="On validation rows; 95% Wilson intervals.",
+def price(
+    target: Codes, sides: Sides, codes: Codes, names: Sequence[str], small: Sequence[str]
+) -> str:
+    """What thresholds by group cost in accuracy, and what they do to both gaps, in a sentence."""
+    first, second = _gaps(target, sides, codes, names, small)
+    right = [float(np.mean(side.decided == target)) for side in sides]
+    parts = [f"{name} from {first[name]:.3f} to {second[name]:.3f}" for name in first]
+    return (
+        f"On the validation rows the policy takes accuracy from {right[0]:.4f} to {right[1]:.4f},"
+        f" {' and '.join(parts)}."
     )
 
 
-def thresholds_figure(thresholds: dict[str, float], usual: float, column: str) -> Figure:
-    """The threshold of each group."""
-    bars = Series(name="threshold", x=list(thresholds), y=list(thresholds.values()), style="bars")
-    return Figure(
-        title=f"Threshold by {column}",
-        x="",
-        y="probability from which on the second class is decided",
-        series=[bars],
-        horizontal=True,
-        note=f"Every other group is decided from {usual:.4g} on.",
+def _gaps(
+    target: Codes, sides: Sides, codes: Codes, names: Sequence[str], small: Sequence[str]
+) -> tuple[dict[str, float], dict[str, float]]:
+    held = np.bincount(codes, minlength=len(names)) > 0
+    large = held & ~np.isin(np.array(names), list(small))
+    first, second = (
+        spread(rates(target, side.decided, codes, len(names)), large) for side in sides
     )
-
-
-def reliability_figure(target: Codes, sides: Sides) -> Figure:
-    """Stated confidence against what came true, before and after the temperature."""
-    two = sides[0].scores.shape[1] == 2
-    label = "probability of the second class" if two else "confidence in the prediction"
-    old, new = (reliability(s.confidence, s.came_true(target), label) for s in sides)
-    series = [
-        old.series[0].model_copy(update={"name": "before"}),
-        new.series[0].model_copy(update={"name": "after"}),
-        *new.series[1:],
-    ]
-    title = "Reliability before and after the temperature"
-    return new.model_copy(update={"title": title, "series": series})
-
-
-def threshold_figure(
-    cuts: Cuts, measure: Quality, name: str, chosen: float, sign: float = 1.0
-) -> Figure:
-    """A metric or the cost over all thresholds, with the chosen one marked.
-
-    ``sign`` -1 turns a quality back into a cost.
-    """
-    few = cuts.thinned(NUM_POINTS)
-    line = Series(name=name, x=few.threshold.tolist(), y=(sign * few.quality(measure)).tolist())
-    marks = [(0.5, "most probable")] if chosen != 0.5 else []
-    return Figure(
-        title=f"{name} over the threshold",
-        x="probability from which on the second class is decided",
-        y=name,
-        series=[line],
-        marks=[*marks, (chosen, "chosen")],
-        note="On validation rows.",
-    )
+    return first, second
 
 
 def promise_table(held: Bools | None, radius: float, coverage: float, rows: int) -> Table:
@@ -292,20 +234,3 @@ def promise_table(held: Bools | None, radius: float, coverage: float, rows: int)
             share = float(sizes[size] / rows)
             records.append({"quantity": f"share of sets of {size}", "value": share})
     return Table.of("Prediction sets" if held is not None else "Prediction intervals", records)
-
-
-def radius_figure(nonconformity: NDArray[Any], radius: float, coverage: float, x: str) -> Figure:
-    """Share of validation rows that a radius holds, and the radius that was chosen."""
-    shares = np.linspace(0, 1, NUM_POINTS + 1)
-    places = np.quantile(nonconformity.astype(np.float64), shares)
-    return Figure(
-        title="Coverage by radius",
-        x=x,
-        y="share of validation rows held",
-        series=[
-            Series(name="held", x=places.tolist(), y=shares.tolist()),
-            Series(name="promised", x=places[[0, -1]].tolist(), y=[coverage] * 2, style="dashed"),
-        ],
-        marks=[(radius, "chosen")],
-        note="Whether the promise holds is measured on test rows, by evaluate.",
-    )

@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 from penstock import tasks
 from penstock.errors import BadInput
 from penstock.evidence import Evidence, Figure, Table
-from penstock.measure import choosing, conformal, decisions, effects, groups, levelling
+from penstock.measure import (
+    choosing,
+    conformal,
+    decisions,
+    effects,
+    groups,
+    levelling,
+    policy_figures,
+)
 from penstock.measure.effects import Outcome
 from penstock.measure.thresholds import Cuts
 from penstock.model import Model, typed_as
@@ -161,7 +169,7 @@ def _of_classes(
             side = _by_group(before, side, aim, criterion, by, seed, told)
     sides, positive = (before.outcome, side.outcome), classes[1] if two else ""
     whole = effects.table(target, sides, metric, spec.costs, positive, seed)
-    reliable = effects.reliability_figure(target, sides)
+    reliable = policy_figures.reliability(target, sides, positive)
     told.tables = {"before_after": whole} | told.tables
     told.figures = {"reliability": reliable} | told.figures
     return side.policy
@@ -169,7 +177,8 @@ def _of_classes(
 
 def _threshold_figure(side: _Side, aim: choosing.Aim) -> Figure:
     cuts, sign = Cuts.of(side.scores[:, 1], side.target == 1), -1.0 if side.policy.costs else 1.0
-    return effects.threshold_figure(cuts, aim.measure, aim.name, side.usual, sign)
+    positive = side.model.layout.classes[1]
+    return policy_figures.threshold(cuts, aim.measure, aim.name, side.usual, positive, sign)
 
 
 def _by_group(
@@ -189,7 +198,7 @@ def _by_group(
         changes = {"costs": [], "grouping": grouping, "thresholds": found.thresholds}
         shared = {"threshold": usual} if usual != choosing.PROBABLE else {}
         side = side.under(changes | shared)
-        figure = effects.thresholds_figure(found.thresholds, usual, by)
+        figure = policy_figures.thresholds(found.thresholds, usual, by)
         told.figures["group_thresholds"] = figure
         told.notes.append(f"The thresholds need {by} at prediction time.")
         if groups.MISSING not in found.thresholds:
@@ -200,9 +209,12 @@ def _by_group(
             f" from the shared {usual:.4g} on: {', '.join(found.small)}."
         )
     truth, sides = side.target, (before.outcome, side.outcome)
+    positive = side.model.layout.classes[1]
+    if found.thresholds:
+        told.notes.append(effects.price(truth, sides, codes, names, found.small))
     told.tables["groups"] = effects.group_table(truth, sides, codes, names, found.thresholds, usual)
     told.tables["gaps"] = effects.gap_table(truth, sides, codes, names, found.small)
-    told.figures["selection"] = effects.selection_figure(sides, codes, names, by)
+    told.figures["selection"] = policy_figures.selection(sides, codes, names, by, positive)
     return side
 
 
@@ -225,7 +237,7 @@ def _promised(
         return policy
     held = decisions.members(scores, radius) if layout.classes else None
     label = "1 - probability of the true class" if layout.classes else f"error of {layout.target}"
-    figure = effects.radius_figure(nonconformity, radius, coverage, label)
+    figure = policy_figures.radius(nonconformity, radius, coverage, label)
     told.figures["coverage"] = figure
     told.tables["promise"] = effects.promise_table(held, radius, coverage, rows)
     what = (

@@ -12,7 +12,6 @@ from sklearn.metrics import accuracy_score
 
 from penstock.measure import effects
 from penstock.measure.effects import Outcome, rates, spread
-from penstock.measure.thresholds import Cuts, thrift
 
 NAMES = ["a", "b", "c", "(other)"]
 
@@ -102,30 +101,6 @@ def test_each_group_with_rows_has_a_line_and_too_small_ones_no_gap():
     )
     assert gaps.rows[0][2] == pytest.approx(wanted)
     assert "too few rows: c" in gaps.note
-    figure = effects.selection_figure(sides, codes, NAMES, "g")
-    for series in figure.series:
-        assert series.x == ["a", "b", "c"]
-        for low, y, high in zip(series.low, series.y, series.high, strict=True):
-            assert low < y < high
-
-
-def test_a_cost_over_the_threshold_is_least_where_it_is_marked():
-    rng = np.random.default_rng(0)
-    chance = rng.random(20_000)
-    cuts = Cuts.of(chance, rng.random(20_000) < chance)
-    figure = effects.threshold_figure(cuts, thrift([[0, 1], [4, 0]]), "mean cost", 0.2, -1.0)
-    line = figure.series[0]
-    assert line.x[int(np.argmin(line.y))] == pytest.approx(0.2, abs=0.05)
-    assert min(line.y) > 0
-    assert (0.2, "chosen") in figure.marks
-
-
-def test_reliability_is_drawn_before_and_after():
-    target, scores, _ = draw()
-    sides = (Outcome(scores, target), Outcome(np.full_like(scores, 0.5), target))
-    figure = effects.reliability_figure(target, sides)
-    assert [series.name for series in figure.series] == ["before", "after", "perfect"]
-    assert set(figure.series[1].x) == {0.5}
 
 
 def test_the_promise_tells_how_large_the_sets_are():
@@ -134,6 +109,13 @@ def test_the_promise_tells_how_large_the_sets_are():
     assert rows["mean classes in a set"] == 1.0
     assert rows["share of sets of 0"] == 0.25
     assert rows["share of sets of 1"] == 0.5
-    figure = effects.radius_figure(np.arange(101.0), 90.0, 0.9, "error")
-    line = figure.series[0]
-    assert np.interp(90.0, line.x, line.y) == pytest.approx(0.9)
+
+
+def test_the_price_names_accuracy_and_both_gaps():
+    target, scores, codes = draw()
+    never = Outcome(scores, np.where(codes == 0, 1, scores.argmax(axis=1)))
+    sides = (Outcome(scores, target), never)
+    text = effects.price(target, sides, codes, NAMES, [])
+    after = np.mean(never.decided == target)
+    assert f"accuracy from 1.0000 to {after:.4f}" in text
+    assert "equalized_odds from 0.000 to" in text
