@@ -172,3 +172,17 @@ def test_crossed_groups_stand_by_size():
     assert by.sizes.tolist() == [2, 1, 1, 1]
     assert by.codes.tolist() == [0, 0, 2, 1, 3]
     assert by.named.tolist() == [True, True, True, False]
+
+
+def test_the_interval_of_a_very_large_group_is_as_wide_as_its_rows_make_it(monkeypatch):
+    rng = np.random.default_rng(0)
+    target = (rng.random(20_000) < 0.3).astype(np.int64)
+    scores, losses = np.full((20_000, 2), 0.5), np.ones(20_000)
+    rows = Scored(target, scores, rng.integers(0, 2, 20_000), losses, TWO, "balanced_accuracy")
+    by = Groups.of(column(["a"] * 20_000), column(["a"] * 20_000), "g")
+    some = quantities(rows, by, seed=0)["balanced_accuracy"][0]
+    monkeypatch.setattr("penstock.measure.by_group.MOST_RESAMPLED", 20_000)
+    every = quantities(rows, by, seed=0)["balanced_accuracy"][0]
+    assert some.value == every.value
+    assert some.high - some.low == pytest.approx(every.high - every.low, rel=0.25)
+    assert some.low < some.value < some.high
