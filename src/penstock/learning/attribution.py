@@ -7,6 +7,7 @@ baseline encoding to the row's own, and every number of the encoding gets its sh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -136,6 +137,16 @@ def fresh(network: Network, seed: int) -> Network:
         torch.manual_seed(seed)
         copy = Network(encoders, network.biases.shape[-1], network.shape)
     return copy.to(network.biases.device).eval()
+
+
+def initial(make: Callable[[], Network], seed: int) -> Network:
+    """The network before training: made again from the seed that training began with.
+
+    torch's own stream of random numbers is left where it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make().eval()
 
 
 def _doubles(values: Tensor) -> NDArray[np.float64]:
