@@ -283,7 +283,8 @@ class Model:
         codes = np.zeros(1, dtype=np.int64)
         decided = codes if self.layout.classes else scores
         columns = self.task.predictions(scores, decided, self.policy, self.layout)
-        return [(n, "double" if v.dtype.kind == "f" else "string") for n, v in columns.items()]
+        kinds = {"f": "double", "b": "boolean"}
+        return [(n, kinds.get(v.dtype.kind, "string")) for n, v in columns.items()]
 
     def _starts(self, table: pa.Table) -> range:
         return range(0, max(1, table.num_rows), SCORE_ROWS)

@@ -47,7 +47,7 @@ class Feature(Part):
 class Data(Part):
     """Where the rows are and what is predicted."""
 
-    unsigned: ClassVar[set[str]] = {"sensitive"}
+    unsigned: ClassVar[set[str]] = {"sensitive", "key", "time"}
     """What the snapshot does not depend on."""
 
     source: str = Field(
@@ -70,6 +70,8 @@ class Data(Part):
         " classes, any other number is a regression.",
     )
     sensitive: list[str] = Field([], description="Columns whose groups are compared.")
+    key: str = Field("", description="Column that names a row, by which labels come later.")
+    time: str = Field("", description="Column that says when a row is from, for windows.")
     features: dict[str, Feature] = Field(
         {}, description="Columns whose modality is said here instead of inferred."
     )

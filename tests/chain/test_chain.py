@@ -12,19 +12,35 @@ from penstock.adapters.expectations import GreatExpectations
 from penstock.adapters.sources import open_source
 from penstock.adapters.store import LocalStore
 from penstock.model import Model
-from penstock.spec import Compute, Data, Gates, ModelSpec, ObjectiveSpec, SplitSpec
+from penstock.spec import (
+    BiasSpec,
+    Compute,
+    Data,
+    DecisionSpec,
+    Gates,
+    ModelSpec,
+    ObjectiveSpec,
+    ProfileSpec,
+    SplitSpec,
+)
+from penstock.stages.bias import bias
+from penstock.stages.decide import decide
 from penstock.stages.evaluate import evaluate
+from penstock.stages.explain import explain
 from penstock.stages.fit import fit
 from penstock.stages.ingest import ingest
 from penstock.stages.judge import judge
+from penstock.stages.objective import objective
+from penstock.stages.profile import profile
 from penstock.stages.split import split
+from penstock.stages.stress import stress
 from penstock.stages.validate import validate
 from penstock.tables.proposal import propose
-from penstock.tasks import objective_of
 
 pytestmark = pytest.mark.slow
 SMALL = ModelSpec(epochs=3, width=16, members=2, batch_size=32, learning_rate=0.02)
 ONE = Compute(device="cpu", threads=1)
+QUICK = ObjectiveSpec(trial_rows=0)
 
 
 def silent(done, total, note=""):
@@ -34,7 +50,9 @@ def silent(done, total, note=""):
 class Chain:
     """What each stage gave."""
 
-    def __init__(self, folder, source, data=None, parts=None, model=SMALL, gates=None):
+    def __init__(
+        self, folder, source, data=None, parts=None, model=SMALL, gates=None, goal=QUICK, fair=None
+    ):
         self.store = LocalStore(folder / "store")
         self.gates = gates or Gates()
         self.model = model
@@ -44,13 +62,45 @@ class Chain:
         contract = propose(self.store.table(self.raw.rows), self.raw.layout)
         self.clean = validate(self.raw, contract, GreatExpectations(), self.store, silent)
         self.parts = split(self.clean, parts, self.store, silent)
-        self.objective = objective_of(ObjectiveSpec(), self.raw.layout)
-        self.fitted = self.fit("fit-1")
-        self.scorecard = evaluate(
-            self.fitted, self.parts.train, self.parts.test, 0, self.store, silent
+        train, valid, test = self.parts.train, self.parts.valid, self.parts.test
+        store, fair = self.store, fair or BiasSpec()
+        plain = self.answers(goal, "", "", "fit-plain")
+        self.objective, self.fitted, self.policy = plain
+        column = data.sensitive[0] if data.sensitive else ""
+        if fair.mitigation == "reweigh":
+            self.objective, self.fitted, self.policy = self.answers(goal, column, "", "fit-1")
+        if fair.mitigation == "thresholds":
+            self.objective, self.fitted, self.policy = self.answers(goal, "", column, "fit-1")
+        fitted, policy = self.fitted, self.policy
+        self.scorecard = evaluate(fitted, policy, train, test, 0, store, silent)
+        self.stressed = stress(fitted, policy, test, 0, store, silent)
+        self.explained = explain(fitted, policy, train, test, 0, store, silent)
+        before = (None, None) if fair.mitigation == "none" else plain[1:]
+        self.gaps = bias(
+            fitted, self.scorecard, train, test, data.sensitive, fair, *before, 0, store, silent
         )
-        records = (self.raw, self.clean, self.parts, self.fitted, self.scorecard)
-        self.verdict = judge([c for r in records for c in r.evidence.checks], self.gates)
+        card = self.scorecard
+        self.profile = profile(fitted, policy, card, train, test, ProfileSpec(), store, silent)
+        self.records = {
+            "ingest": self.raw, "validate": self.clean, "split": self.parts,
+            "objective": self.objective, "fit": fitted, "decide": policy, "evaluate": card,
+            "stress": self.stressed, "explain": self.explained, "bias": self.gaps,
+            "profile": self.profile,
+        }  # fmt: skip
+        checks = [c for record in self.records.values() for c in record.evidence.checks]
+        self.verdict = judge(checks, self.gates)
+
+    def answers(self, goal, reweighed, levelled, key):
+        parts, layout = self.parts, self.parts.layout
+        self.objective = objective(
+            parts.train, parts.valid, layout, goal, self.model, reweighed, self.store, silent
+        )
+        fitted = self.fit(key)
+        criterion = BiasSpec().gated(len(layout.classes)) if levelled else ""
+        policy = decide(
+            fitted, parts.valid, DecisionSpec(), criterion, levelled, 0, self.store, silent
+        )
+        return self.objective, fitted, policy
 
     def fit(self, key, progress=silent):
         parts, goal = self.parts, self.objective
@@ -64,7 +114,8 @@ class Chain:
 
     @property
     def scorer(self):
-        return Model.read(self.store.path(self.fitted.weights), self.store.path(self.fitted.state))
+        files = self.store.path(self.fitted.weights), self.store.path(self.fitted.state)
+        return Model.read(*files, self.policy)
 
     def metric(self, name):
         return self.scorecard.metrics[name].value
@@ -107,7 +158,9 @@ def test_the_scorecard_is_that_of_the_stored_model_on_the_stored_test_rows(good)
     rows = good.store.table(good.parts.test)
     kept = good.store.table(good.scorecard.predictions)
     again = good.scorer.predict(rows)
-    assert again.column_names == ["prediction", "probability_no", "probability_yes"]
+    assert again.column_names == [
+        "prediction", "probability_no", "probability_yes", "prediction_set", "abstain",
+    ]  # fmt: skip
     for name in again.column_names:
         assert again[name].to_pylist() == kept[name].to_pylist()
     np.testing.assert_allclose(

@@ -123,7 +123,7 @@ def test_predictions_are_columns_of_as_many_rows(name, goal, raw):
             assert {len(values) for values in columns.values()} == {len(target[rows])}
     if goal.classes:
         wanted = [f"probability_{level}" for level in goal.classes]
-        assert list(columns)[1:] == [*wanted, "prediction_set"]
+        assert list(columns)[1:] == [*wanted, "prediction_set", "abstain"]
         plain = task.predictions(scores, decisions(task, scores, Policy()), Policy(), goal)
         assert set(plain["prediction"]) <= set(goal.classes)
         np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-6)

@@ -141,14 +141,17 @@ def covered(
 def predictions(
     scores: NDArray[np.float32], decided: NDArray[np.int64], policy: Policy, layout: Layout
 ) -> dict[str, Any]:
-    """``prediction`` (class name), one ``probability_<class>`` column a class, and
-    ``prediction_set``: a JSON list of class names, where the policy has a radius."""
+    """``prediction`` (class name) and one ``probability_<class>`` column a class; where the policy
+    has a radius also ``prediction_set``, a JSON list of class names, and ``abstain``: whether
+    that set does not name exactly one class."""
     names = np.asarray(layout.classes, dtype=object)
     columns: dict[str, Any] = {"prediction": names[decided]}
     for code, name in enumerate(layout.classes):
         columns[f"probability_{name}"] = scores[:, code].astype(np.float64)
     if policy.radius is not None:
-        columns["prediction_set"] = _listed(decisions.members(scores, policy.radius), names)
+        held = decisions.members(scores, policy.radius)
+        columns["prediction_set"] = _listed(held, names)
+        columns["abstain"] = held.sum(axis=1) != 1
     return columns
 
 
