@@ -1,0 +1,180 @@
+"""Score rows with a packaged model in a process of its own, batch by batch.
+
+A champion is scored with its own code, whatever code this process has imported; and a process
+that holds one batch stays small at any number of rows.
+
+package, typed batches -> predictions
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from penstock.errors import Mistake, NotServable
+from penstock.records import Column, Layout, Policy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WAITING = 2
+"""Batches that are read ahead while the model works (house choice: one each way)."""
+TAIL_CHARACTERS = 1500
+KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "HOME", "TMPDIR")
+
+
+class PackagedScorer:
+    """Implements :class:`penstock.ports.Scorer`.
+
+    Parameters
+    ----------
+    package : Path
+        The folder with ``MLmodel``.
+    threads : int
+        CPU threads of the model; 0: all cores.
+    """
+
+    def __init__(self, package: Path, threads: int = 0):
+        self.package = package
+        self.threads = threads
+
+    @property
+    def reads(self) -> list[Column]:
+        """The columns that a prediction needs, with their types."""
+        folder = self.package / "artifacts"
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        policy = Policy.model_validate_json((folder / "policy.json").read_text(encoding="utf-8"))
+        layout = Layout.model_validate(state["layout"])
+        features = layout.features
+        grouping = policy.grouping
+        if grouping is None or grouping.column in {column.name for column in features}:
+            return features
+        return [*features, layout.column(grouping.column)]
+
+    def predict(
+        self, batches: Iterable[tuple[pa.Table, pa.Table]]
+    ) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """Predictions in the order of the rows, while the next rows are read.
+
+        Parameters
+        ----------
+        batches : iterable of (kept, rows)
+            ``rows`` are typed and given to the model; ``kept`` is handed back beside the
+            predictions. None of them is empty.
+
+        Raises
+        ------
+        NotServable
+            With the end of what the child wrote to standard error.
+        """
+        import pyarrow as pa
+
+        with tempfile.TemporaryFile() as said:
+            child = self._start(said)
+            assert child.stdin and child.stdout
+            passed: queue.Queue[pa.Table | None] = queue.Queue(WAITING)
+            feeding = _Feeding(batches, child.stdin, passed)
+            feeding.start()
+            try:
+                kept = passed.get()
+                if kept is not None:
+                    with pa.ipc.open_stream(child.stdout) as answers:
+                        while kept is not None:
+                            found = pa.Table.from_batches([answers.read_next_batch()])
+                            yield kept, found
+                            kept = passed.get()
+                feeding.join()
+                if feeding.failed:
+                    raise feeding.failed
+                if child.wait():
+                    raise self._broken(said)
+            except (pa.ArrowInvalid, StopIteration, EOFError, OSError) as error:
+                child.wait(timeout=30)
+                if feeding.failed and not isinstance(feeding.failed, OSError):
+                    raise feeding.failed from error
+                raise self._broken(said) from error
+            finally:
+                feeding.stop()
+                child.stdout.close()
+                if child.poll() is None:
+                    child.kill()
+                child.wait()
+
+    def _start(self, said: IO[bytes]) -> subprocess.Popen[bytes]:
+        program = Path(__file__).with_name("scoring_child.py")
+        command = [sys.executable, "-I", str(program), str(self.package.resolve())]
+        environment = {k: v for k, v in os.environ.items() if k in KEPT_VARIABLES}
+        return subprocess.Popen(
+            [*command, str(self.threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            env=environment | {"OMP_WAIT_POLICY": "PASSIVE"},
+        )
+
+    def _broken(self, said: IO[bytes]) -> NotServable:
+        said.seek(0)
+        text = said.read().decode("utf-8", "replace").strip()[-TAIL_CHARACTERS:]
+        rule = "a packaged model scores rows in a process of its own"
+        return NotServable(Mistake(rule, text or "it ended without a word", str(self.package)))
+
+
+class _Feeding(threading.Thread):
+    """Writes rows to the child while its answers are read, so that neither waits for the other."""
+
+    def __init__(
+        self,
+        batches: Iterable[tuple[pa.Table, pa.Table]],
+        stream: IO[bytes],
+        passed: queue.Queue[pa.Table | None],
+    ):
+        super().__init__(daemon=True)
+        self.batches, self.stream, self.passed = batches, stream, passed
+        self.failed: BaseException | None = None
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Feed until the rows end, somebody stops it, or something fails."""
+        try:
+            self._feed()
+        except BaseException as error:  # noqa: BLE001 - the reading thread raises it
+            self.failed = error
+        self._pass(None)
+
+    def stop(self) -> None:
+        """Nobody reads the answers any more."""
+        self.ended.set()
+
+    def _feed(self) -> None:
+        import pyarrow as pa
+
+        writer = None
+        try:
+            for kept, rows in self.batches:
+                batch = rows.combine_chunks().to_batches()[0]
+                writer = writer or pa.ipc.new_stream(self.stream, batch.schema)
+                if not self._pass(kept):
+                    return
+                writer.write_batch(batch)
+                self.stream.flush()
+            if writer is not None:
+                writer.close()
+        finally:
+            self.stream.close()
+
+    def _pass(self, kept: pa.Table | None) -> bool:
+        while not self.ended.is_set():
+            try:
+                self.passed.put(kept, timeout=0.2)
+            except queue.Full:
+                continue
+            return True
+        return False
