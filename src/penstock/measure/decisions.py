@@ -94,7 +94,7 @@ def best_temperature(scores: Scores, target: Codes) -> Temperature:
     from scipy.optimize import minimize_scalar
 
     rows, classes = scores.shape
-    if rows < MIN_ROWS:
+    if rows < MIN_ROWS or classes < 2:
         return Temperature(1.0, *[float("nan")] * 3)
     logs = np.log(np.clip(scores.astype(np.float64), SMALLEST, 1.0))
     true = logs[np.arange(rows), target]

@@ -18,7 +18,8 @@ MIN_GROUP_ROWS = 100
 MIN_CLASS_ROWS = 20
 """Fewest rows of each class for a group's true and false positive rates (house choice)."""
 MAX_CUTS = 1000
-"""Most thresholds of a group that are compared (house choice: rates are met to 0.0005)."""
+"""Most thresholds of a group whose pair of rates is compared with each pair that is aimed at
+(house choice: rates are met to 0.001); of one rate all are."""
 CLOSE = {"demographic_parity": 0.02, "equalized_odds": 0.05}
 """How close the groups are brought (house choice): one minus the ratio of selection rates, and
 the larger difference of true and of false positive rates; the gates' defaults are 0.2 and 0.1."""
@@ -156,7 +157,9 @@ def _split(rows: Grouped, both: bool) -> tuple[dict[str, NDArray[np.int64]], lis
 
 
 def _group(name: str, chance: Floats, positive: Bools, criterion: str, usual: float) -> _Group:
-    cuts = Cuts.of(chance, positive).thinned(MAX_CUTS)
+    cuts = Cuts.of(chance, positive)
+    if criterion == "equalized_odds":
+        cuts = cuts.thinned(MAX_CUTS)
     over = chance >= usual
     hits, alarms = float((over & positive).sum()), float((over & ~positive).sum())
     totals = (cuts.positives, cuts.negatives)
@@ -179,6 +182,11 @@ def _aims(now: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
 
 def _nearest(rates: NDArray[np.float64], aims: NDArray[np.float64]) -> NDArray[np.int64]:
     """Which of ``rates[k, d]`` is nearest to each of ``aims[m, d]`` by its worst coordinate."""
+    if rates.shape[1] == 1:  # these fall as the threshold rises
+        falling, wanted = -rates[:, 0], -aims[:, 0]
+        after = np.searchsorted(falling, wanted).clip(1, len(falling) - 1)
+        nearer = wanted - falling[after - 1] <= falling[after] - wanted
+        return (after - nearer).astype(np.int64)
     away = np.zeros((len(aims), len(rates)))
     for axis in range(aims.shape[1]):
         np.maximum(away, np.abs(aims[:, axis, None] - rates[None, :, axis]), out=away)

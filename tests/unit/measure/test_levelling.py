@@ -162,3 +162,17 @@ def test_the_same_rows_give_the_same_thresholds():
     rows = draw(1000, 10)
     for criterion in ("demographic_parity", "equalized_odds"):
         assert levelled(rows, criterion, f1, 0.5) == levelled(rows, criterion, f1, 0.5)
+
+
+def test_rare_decisions_of_many_rows_are_levelled_too():
+    rng = np.random.default_rng(11)
+    codes = rng.integers(0, 2, 60_000)
+    chance = expit(1.2 * rng.normal(size=60_000) - 5 + codes)
+    rows = Grouped(chance, rng.random(60_000) < chance, codes, NAMES)
+    usual = 0.2
+    limits = np.full(3, usual)[codes]
+    assert gap("demographic_parity", rows, chance >= limits) < 0.4
+    found = levelled(rows, "demographic_parity", f1, usual)
+    chosen = decide(rows, found.thresholds)
+    assert gap("demographic_parity", rows, chosen) > 0.98
+    assert 0.0005 < chosen.mean() < 0.03
