@@ -166,6 +166,8 @@ def upsert(
 def form(entry: Deployed, name: str) -> dict[str, Any]:
     """The flow's form with the pipeline filled in for good."""
     schema = parameter_schema(entry.flow.fn).model_dump()
+    for title, shown in schema["properties"].items():
+        shown["title"] = title.capitalize()
     schema["properties"]["pipeline"] |= {"enum": [f"data/{name}"], "readOnly": True}
     return schema
 

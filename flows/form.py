@@ -20,7 +20,7 @@ LEFT_OUT = ("name", "description", "contract", "schedule")
 """What makes the pipeline what it is, or has no meaning for one run."""
 
 LAST = ("data", "gates")
-"""Long sections, or such that one seldom touches, stand below the others."""
+"""Sections that one seldom touches stand below the others."""
 
 
 def overrides_schema() -> dict[str, Any]:
@@ -39,6 +39,7 @@ def overrides_schema() -> dict[str, Any]:
         name: _open(whole["properties"][name], definitions) | {"title": _title(name)}
         for name in sections
     }
+    properties["gates"] = _gates(properties["gates"])
     for position, section in enumerate(properties.values()):
         section["position"] = position
     return {
@@ -47,6 +48,23 @@ def overrides_schema() -> dict[str, Any]:
         "description": "For this run only. What is left empty stays as pipeline.yaml says it.",
         "properties": properties,
         "additionalProperties": False,
+    }
+
+
+def _gates(section: dict[str, Any]) -> dict[str, Any]:
+    """All gates in one box: two fields for each of forty would bury the rest of the form.
+
+    The server still holds what stands in the box against the names, limits and actions.
+    """
+    gates = {name: gate for name, gate in section["properties"].items() if name != "extra"}
+    one = {key: text for key, text in next(iter(gates.values())).items() if key != "description"}
+    return {
+        "type": "object",
+        "title": section["title"],
+        "description": 'Limits and actions by check, such as {"calibration": {"limit": 0.03}}.',
+        "propertyNames": {"enum": [*gates, "extra"]},
+        "additionalProperties": False,
+        "patternProperties": {f"^({'|'.join(gates)})$": one, "^extra$": {"type": "object"}},
     }
 
 
@@ -66,22 +84,27 @@ def _open(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]
     for key in ("items", "additionalProperties"):
         if isinstance(found.get(key), dict):
             found[key] = _open(found[key], definitions)
-    if default not in (None, "", [], {}) and not _is_section(found):
-        text = str(default).lower() if isinstance(default, bool) else default
-        found["description"] = f"{found.get('description', '')} Usually {text}.".strip()
-    elif isinstance(default, dict) and "limit" in default:
-        usual = f"Usually {default['limit']:g}, {default['action']}."
-        found["description"] = f"{found.get('description', '')} {usual}".strip()
+    if found.get("type") == "boolean":  # the older page sends false for a box left empty
+        found |= {"type": "string", "enum": ["true", "false"]}
+    if default not in (None, "", [], {}) and "properties" not in found:
+        text = str(default).lower() if isinstance(default, bool) else f"{default}"
+        about = found.get("description", "")
+        if f"{text.removesuffix('.0')}:" not in about:  # "0: from the row count" has said it
+            found["description"] = f"{about} Usually {text}.".strip()
     return found
-
-
-def _is_section(schema: dict[str, Any]) -> bool:
-    return "properties" in schema
 
 
 def _title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
+
+Refresh = Annotated[
+    bool,
+    WithJsonSchema(
+        {"type": "boolean", "description": "Compute every stage again, whatever is cached."}
+    ),
+]
+"""Whether what is cached counts."""
 
 Overrides = Annotated[dict[str, Any], WithJsonSchema(overrides_schema())]
 """Fields of the spec and their values for one run, by section or with dotted names."""

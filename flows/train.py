@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 from prefect.states import State
 
-from flows.form import UNCHANGED, Overrides
+from flows.form import UNCHANGED, Overrides, Refresh
 from flows.running import flow_run_name, opened
 from flows.tasks import (
     bias,
@@ -30,17 +30,17 @@ from penstock.spec import Pipeline
 
 
 @flow(name="train", flow_run_name=flow_run_name, validate_parameters=False)
-def train(pipeline: str, overrides: Overrides = UNCHANGED, refresh: bool = False) -> State[Any]:
+def train(pipeline: str, refresh: Refresh = False, overrides: Overrides = UNCHANGED) -> State[Any]:
     """Train a pipeline's model and register it if every gate lets it pass.
 
     Parameters
     ----------
     pipeline : str
         A folder, a ``pipeline.yaml``, or the name of a folder under ``data/``.
-    overrides : dict
-        Fields of the spec for this run only; what is left empty stays as pipeline.yaml says it.
     refresh : bool
         Compute every stage again, whatever is cached.
+    overrides : dict
+        Fields of the spec for this run only; what is left empty stays as pipeline.yaml says it.
     """
     with opened(pipeline, overrides, refresh) as run:
         spec = run.spec

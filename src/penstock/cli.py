@@ -224,9 +224,9 @@ def schema() -> int:
 @app.command
 def up(
     *,
-    prefect_port: int = 4200,
-    mlflow_port: int = 5000,
-    host: str = "127.0.0.1",
+    prefect_port: int = 0,
+    mlflow_port: int = 0,
+    host: str = "",
     foreground: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Start Prefect, MLflow and a worker, and deploy every pipeline under data/.
@@ -236,23 +236,20 @@ def up(
     Parameters
     ----------
     prefect_port
-        Port of the Prefect page and its API.
+        Port of the Prefect page and its API; default: 4200.
     mlflow_port
-        Port of the MLflow page and its API.
+        Port of the MLflow page and its API; default: 5000.
     host
-        Address to listen on; anything but loopback demands passwords for both servers.
+        Address to listen on, default: 127.0.0.1; others demand passwords for both servers.
     foreground
         Stay and watch over the parts until SIGTERM, for a service manager.
     """
-    import secrets
-
-    from penstock import settings, standing
+    from penstock import settings
     from penstock.servers import control
 
     project = Path.cwd().resolve()
-    asked = standing.House(secrets.token_hex(8), str(project), host, prefect_port, mlflow_port)
-    home = settings.home_of(project)
-    return control.up(home, asked, lambda text: print(text, flush=True), foreground)
+    asked = control.Asked(host, prefect_port, mlflow_port)
+    return control.up(settings.home_of(project), project, _say, asked, foreground)
 
 
 @app.command
@@ -261,7 +258,7 @@ def down() -> int:
     from penstock import settings
     from penstock.servers import control
 
-    return control.down(settings.home_of(Path.cwd()), lambda text: print(text, flush=True))
+    return control.down(settings.home_of(Path.cwd()), _say)
 
 
 @app.command
@@ -394,6 +391,10 @@ def _short(path: Path) -> str:
     here = Path.cwd()
     resolved = path.resolve()
     return str(resolved.relative_to(here) if resolved.is_relative_to(here) else resolved)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 def _tell(text: str) -> None:

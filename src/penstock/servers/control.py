@@ -19,7 +19,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +45,50 @@ UPGRADE_MLFLOW = (
 Tell = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the user says of the servers; empty or 0: as it is, or the default.
+
+    Attributes
+    ----------
+    host : str
+        Default: loopback.
+    prefect_port, mlflow_port : int
+        Defaults: those of the two products, 4200 and 5000.
+    """
+
+    host: str = ""
+    prefect_port: int = 0
+    mlflow_port: int = 0
+
+    def house(self, project: Path) -> House:
+        """The house that is to stand."""
+        return House(
+            token=secrets.token_hex(8),
+            project=str(project),
+            host=self.host or "127.0.0.1",
+            prefect_port=self.prefect_port or 4200,
+            mlflow_port=self.mlflow_port or 5000,
+        )
+
+
 class ServersFailed(PenstockError, RuntimeError):
     """The servers could not be started or stopped (exit status 1)."""
 
 
-def up(home: Path, asked: House, tell: Tell, foreground: bool = False) -> int:
+def up(home: Path, project: Path, tell: Tell, asked: Asked, foreground: bool = False) -> int:
     """Start the house unless it stands, and deploy the project's pipelines.
 
     Parameters
     ----------
     home : Path
         ``PENSTOCK_HOME``.
-    asked : House
-        Project, host and ports.
+    project : Path
+        The folder that holds ``data/``.
     tell : callable
         Is told what happens, a line at a time.
+    asked : Asked
+        Host and ports.
     foreground : bool
         Watch in this process until SIGTERM, as a service manager wants it.
 
@@ -79,15 +108,15 @@ def up(home: Path, asked: House, tell: Tell, foreground: bool = False) -> int:
     with _alone(home):
         house = standing.read(home)
         if house is not None and house.stands:
-            _tell_differences(house, asked, tell)
+            _tell_differences(house, project, asked, tell)
             if foreground:
                 raise ServersFailed(
                     Mistake("one house a home", _who(house), str(home), "penstock down, then again")
                 )
         else:
             _clear(home, house, tell)
-            _check(asked)
-            house = replace(asked, token=secrets.token_hex(8))
+            house = asked.house(project)
+            _check(house)
             _migrate(Place(home, house), tell)
             if not foreground:
                 _start_supervisor(home, house)
@@ -362,15 +391,15 @@ def _clear(home: Path, house: House | None, tell: Tell) -> None:
     standing.remove(home)
 
 
-def _tell_differences(house: House, asked: House, tell: Tell) -> None:
+def _tell_differences(house: House, project: Path, asked: Asked, tell: Tell) -> None:
     tell(f"{_who(house)}.")
     for what, now, wanted in (
         ("host", house.host, asked.host),
         ("Prefect port", house.prefect_port, asked.prefect_port),
         ("MLflow port", house.mlflow_port, asked.mlflow_port),
-        ("project", house.project, asked.project),
+        ("project", house.project, str(project)),
     ):
-        if now != wanted:
+        if wanted and now != wanted:
             tell(f"note: the {what} stays {now}; for {wanted}: penstock down, then up again")
 
 
