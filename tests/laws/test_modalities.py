@@ -265,3 +265,19 @@ def test_a_reduced_column_is_encoded_as_the_whole_one(name):
         state = modality.learn(column(seen, kind), TARGETS["classes"], SPEC)
         small = modality.reduced(column(seen, kind), state)
         equal(modality.encode(small, state), modality.encode(column(seen, kind), state))
+
+
+@pytest.mark.parametrize(("name", "kind", "seen", "unseen"), CASES)
+def test_views_are_numbers_or_names_a_row_whatever_the_values(name, kind, seen, unseen):
+    module = FOUND[name]
+    for values in (seen, unseen):
+        views = module.views(pa.chunked_array([pa.array(values, kind)]))
+        assert views
+        for view in views.values():
+            assert view.type in (pa.float64(), pa.string())
+            assert len(view) == len(values)
+    halves = pa.chunked_array([pa.array(seen[:7], kind), pa.array(seen[7:], kind)])
+    whole = module.views(pa.chunked_array([pa.array(seen, kind)]))
+    assert {n: v.to_pylist() for n, v in module.views(halves).items()} == {
+        n: v.to_pylist() for n, v in whole.items()
+    }

@@ -108,6 +108,12 @@ class Modality(Protocol):
         ``reduced(column, state)``: a column that is encoded alike and cheaper to read.
         """
 
+    def views(self, column: pa.ChunkedArray) -> dict[str, pa.Array]:
+        """What two windows of it are compared by, each ``float64[n]`` or ``string[n]``.
+
+        Nulls where there is nothing to compare. Never fails on a value.
+        """
+
 
 def load(name: str) -> Modality:
     """The modality of this name; KeyError when there is none."""

@@ -165,3 +165,9 @@ def _unknown(kind: pa.DataType, state: State) -> pa.Scalar:
         names = (f"unknown {n}" for n in range(len(levels) + 1))
         return pa.scalar(next(name for name in names if name not in levels), kind)
     return pa.scalar(None, kind)
+
+
+def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """``level``: its name."""
+    text = column.cast(pa.string())
+    return {"level": text.combine_chunks() if isinstance(text, pa.ChunkedArray) else text}

@@ -262,3 +262,21 @@ def _files(pixels: NDArray[np.generic], known: NDArray[np.bool_]) -> pa.ChunkedA
         head + image.tobytes() if there else None for image, there in zip(last, known, strict=True)
     ]
     return pa.chunked_array([pa.array(files, pa.binary())])
+
+
+def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """``brightness`` and ``contrast`` in [0, 1]; ``width`` and ``height`` in pixels.
+
+    Of the grey image: mean and standard deviation of its pixels. Null where it cannot be read.
+    """
+    nothing = (None, None, None, None)
+    rows = [nothing if image is None else _seen(image) for image in map(decode, column.to_pylist())]
+    names = ("brightness", "contrast", "width", "height")
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return {n: pa.array(v, pa.float64()) for n, v in zip(names, columns, strict=True)}
+
+
+def _seen(image: Image.Image) -> tuple[float, float, float, float]:
+    side = min(MAX_SIDE, max(image.size))
+    grey = _pixels(image, side, 1) / 255.0
+    return float(grey.mean()), float(grey.std()), float(image.width), float(image.height)

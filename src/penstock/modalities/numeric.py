@@ -338,3 +338,9 @@ def _heap(values: NDArray[np.float64]) -> float:
     if not counts.size or counts.max() < HEAP_SHARE * counts.sum():
         return float("nan")
     return float(distinct[np.argmax(counts)])
+
+
+def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """``value``: the number itself; null where it is none."""
+    values = _values(column)
+    return {"value": pa.array(values, mask=np.isnan(values))}

@@ -56,3 +56,12 @@ def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
             "meta": {"severity": "error", "quarantine": True},
         }
     ]
+
+
+def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """``characters`` and ``words``: how long it is."""
+    text = column.cast(pa.large_string()).combine_chunks()
+    return {
+        "characters": pc.utf8_length(text).cast(pa.float64()),
+        "words": pc.count_substring_regex(text, r"\S+").cast(pa.float64()),
+    }

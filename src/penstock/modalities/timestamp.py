@@ -191,3 +191,17 @@ def stressed(
     known = column.is_valid().to_numpy()
     whole = np.where(known, np.rint(moved), 0).astype(np.int64)
     return pa.chunked_array([pa.array(whole, mask=~known).cast(pa.timestamp("us"))])
+
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """``days`` since 1970, and the ``hour`` and the ``weekday`` as names, in UTC."""
+    weekday = pc.take(pa.array(WEEKDAYS), _part(column, "weekday"))
+    found = {
+        "days": _days(column),
+        "hour": _part(column, "hour").cast(pa.string()),
+        "weekday": weekday,
+    }
+    return {name: values.combine_chunks() for name, values in found.items()}

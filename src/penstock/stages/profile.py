@@ -1,0 +1,297 @@
+"""Write down what the world looked like when the model was made.
+
+A deep network answers as surely for rows like none it has seen as for those it was trained on,
+and nothing in the answer tells them apart. So what it was trained on is kept with it, small
+enough to travel, for later rows to be compared with.
+
+Fitted, Policy, Scorecard, train and test rows -> Profile
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from penstock import modalities
+from penstock.evidence import Evidence, Figure, Series, Table
+from penstock.measure import groups, metrics, sketches
+from penstock.measure.predictions import Answers, answers_of
+from penstock.measure.sketches import Levels, Numbers
+from penstock.ports import Progress, Store
+from penstock.records import Column, Fitted, Policy, Profile, Rows, Scorecard
+from penstock.spec import ProfileSpec
+
+FORMAT = 1
+"""Version of the file: a reader refuses another one."""
+ALL_BINS = 1_600
+"""Bins of all columns together (house choice: some 40 kB)."""
+MIN_BINS = 5
+"""A column has at least so many, however many columns there are (house choice)."""
+CONFIDENCES = [n / 20 for n in range(1, 20)]
+"""Inner edges of the bins of probabilities (house choice)."""
+MAX_FILES = 2_000
+"""Most images or sounds that are looked at, evenly spaced (house choice: seconds)."""
+
+
+def profile(
+    fitted: Fitted,
+    policy: Policy,
+    scorecard: Scorecard,
+    train: Rows,
+    test: Rows,
+    spec: ProfileSpec,
+    store: Store,
+    progress: Progress,
+    sensitive: Sequence[str] = (),
+) -> Profile:
+    """Sketch the training rows' columns and the test rows' scores.
+
+    Parameters
+    ----------
+    fitted, policy, scorecard : Fitted, Policy, Scorecard
+        The model, its decisions and what it scored on the test rows.
+    train, test : Rows
+        Raw rows.
+    spec : ProfileSpec
+        How many raw rows are kept.
+    store, progress
+        Where files are kept; who is told.
+    sensitive : sequence of str
+        Columns whose groups have reference metrics, beside the one that makes thresholds.
+
+    Returns
+    -------
+    Profile
+        The file is JSON: ``format``, ``columns`` (their views' sketches), ``scores``,
+        ``metric``, ``metrics`` and ``groups``.
+    """
+    columns = _columns(fitted, policy, sensitive)
+    past = store.table(train, columns=[column.name for column in columns])
+    progress(0, len(columns) + 1, "columns")
+    views: dict[str, dict[str, pa.Array]] = {}
+    for done, column in enumerate(columns, start=1):
+        views[column.name] = views_of(column, past[column.name])
+        progress(done, len(columns) + 1, column.name)
+    num_views = sum(len(found) for found in views.values())
+    num_bins = int(np.clip(ALL_BINS // max(1, num_views), MIN_BINS, sketches.NUM_BINS))
+    sketched = {
+        name: {view: sketches.learn(values, num_bins) for view, values in found.items()}
+        for name, found in views.items()
+    }
+    predictions = store.table(scorecard.predictions)
+    answers = answers_of(predictions, fitted.layout)
+    target = predictions["_target"].to_numpy()
+    names = [c.name for c in columns if c.name in sensitive or _makes_groups(c, policy)]
+    now = store.table(test, columns=names)
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "task": fitted.layout.task,
+        "columns": {
+            column.name: {
+                "modality": column.modality,
+                "views": {v: s.model_dump() for v, s in sketched[column.name].items()},
+            }
+            for column in columns
+        },
+        "scores": scores_of(answers, target, fitted.layout.classes),
+        "row_loss": sketches.learn(_array(predictions["_row_loss"].to_numpy())).model_dump(),
+        "metric": fitted.metric,
+        "metrics": {n: e.model_dump() for n, e in scorecard.metrics.items()},
+        "groups": {
+            name: by_group(fitted.metric, past[name], now[name], name, answers, target)
+            for name in names
+        },
+    }
+    blob = store.keep_bytes(json.dumps(content, separators=(",", ":")).encode(), ".json")
+    sample = _sample(fitted, policy, test, spec, store)
+    progress(len(columns) + 1, len(columns) + 1, "kept")
+    return Profile(
+        sketch=blob,
+        sample=sample,
+        evidence=Evidence(
+            tables={"columns": _table(columns, sketched, blob.num_bytes)},
+            figures=_figures(content["scores"], fitted.layout.classes),
+            notes=_notes(sample, sketched),
+        ),
+    )
+
+
+def views_of(column: Column, values: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """What a column is compared by: its modality's views; of any other, its text."""
+    modality = modalities.load(column.modality) if _known(column.modality) else None
+    if modality is None or not hasattr(modality, "views"):
+        modality = modalities.load("category")
+    if pa.types.is_binary(values.type) and len(values) > MAX_FILES:
+        values = values.take(np.linspace(0, len(values) - 1, MAX_FILES).astype(np.int64))
+    return modality.views(values)
+
+
+def scores_of(answers: Answers, target: NDArray[Any], classes: list[str]) -> dict[str, Any]:
+    """What the scores of the test rows were like.
+
+    Returns
+    -------
+    dict
+        Classes: ``confidence`` (of the decided class) and ``calibration`` (in each bin of the
+        stated probability the rows, the sum of what was stated and the number that came true;
+        of the second of two classes, else of the decided one), ``decided``, ``target`` and
+        ``stated`` by class. Numbers: ``prediction`` and ``error`` sketches.
+    """
+    if not classes:
+        return {
+            "prediction": sketches.learn(_array(answers.scores)).model_dump(),
+            "error": sketches.learn(_array(np.abs(answers.scores - target))).model_dump(),
+        }
+    decided, codes = answers.decided, target.astype(np.int64)
+    confidence = answers.scores[np.arange(len(decided)), decided]
+    two = len(classes) == 2
+    stated, true = (answers.scores[:, 1], codes == 1) if two else (confidence, codes == decided)
+    place = np.searchsorted(CONFIDENCES, stated, side="left")
+    count = len(CONFIDENCES) + 1
+    return {
+        "confidence": sketches.within(_array(confidence), CONFIDENCES).model_dump(),
+        "calibration": {
+            "of": classes[1] if two else "",
+            "edges": CONFIDENCES,
+            "rows": np.bincount(place, minlength=count).tolist(),
+            "stated": np.bincount(place, weights=stated, minlength=count).tolist(),
+            "true": np.bincount(place, weights=true, minlength=count).astype(int).tolist(),
+        },
+        "classes": classes,
+        "decided": np.bincount(decided, minlength=len(classes)).tolist(),
+        "target": np.bincount(codes, minlength=len(classes)).tolist(),
+        "stated": answers.scores.mean(axis=0).tolist(),
+    }
+
+
+def by_group(
+    metric: str,
+    past: pa.ChunkedArray,
+    now: pa.ChunkedArray,
+    name: str,
+    answers: Answers,
+    target: NDArray[Any],
+) -> dict[str, Any]:
+    """How a column makes groups, and rows and declared metric of each on the test rows."""
+    grouping = groups.learn(past, name)
+    codes = groups.codes(now, grouping)
+    measure = metrics.of(metric).measure
+    found: dict[str, Any] = {}
+    for code, group in enumerate(groups.names_of(grouping)):
+        rows = np.flatnonzero(codes == code)
+        if rows.size:
+            part = answers.of(rows)
+            value = measure(target[rows], part.scores, part.decided)
+            known = float(value) if np.isfinite(value) else None
+            found[group] = {"rows": int(rows.size), "metric": known}
+    return {"grouping": grouping.model_dump(), "groups": found}
+
+
+def _columns(fitted: Fitted, policy: Policy, sensitive: Sequence[str]) -> list[Column]:
+    """The features, and the columns that make groups."""
+    layout = fitted.layout
+    features = {column.name for column in layout.features}
+    return [
+        column
+        for column in layout.columns
+        if column.name in features
+        or (column.name in sensitive and column.name != layout.target)
+        or _makes_groups(column, policy)
+    ]
+
+
+def _makes_groups(column: Column, policy: Policy) -> bool:
+    return policy.grouping is not None and policy.grouping.column == column.name
+
+
+def _known(modality: str) -> bool:
+    from penstock import plugins
+
+    return modality in plugins.modules("penstock.modalities")
+
+
+def _sample(
+    fitted: Fitted, policy: Policy, test: Rows, spec: ProfileSpec, store: Store
+) -> Rows | None:
+    """Random raw rows of what a prediction reads, in their order; None where switched off."""
+    if not spec.sample_rows:
+        return None
+    names = [column.name for column in _columns(fitted, policy, ())]
+    table = store.table(test, columns=names)
+    if table.num_rows > spec.sample_rows:
+        rng = np.random.default_rng(SAMPLE_SEED)
+        table = table.take(np.sort(rng.permutation(table.num_rows)[: spec.sample_rows]))
+    return store.keep_table(table)
+
+
+SAMPLE_SEED = 0
+"""Of the sample: equal rows, equal sample."""
+
+
+def _array(values: NDArray[Any]) -> pa.Array:
+    return pa.array(values, pa.float64())
+
+
+def _table(
+    columns: list[Column], sketched: dict[str, dict[str, Numbers | Levels]], num_bytes: int
+) -> Table:
+    records = [
+        {
+            "column": column.name,
+            "modality": column.modality,
+            "view": view,
+            "frame": f"{len(sketch.counts)} bins"
+            if isinstance(sketch, Numbers)
+            else f"{len(sketch.levels)} of {sketch.num_distinct} levels",
+            "missing": sketch.missing,
+            "mean": sketch.mean if isinstance(sketch, Numbers) else None,
+        }
+        for column in columns
+        for view, sketch in sketched[column.name].items()
+    ]
+    note = f"Of the training rows. The profile is {num_bytes / 1000:.1f} kB."
+    return Table.of("What later rows are compared with", records, note)
+
+
+def _figures(scores: dict[str, Any], classes: list[str]) -> dict[str, Figure]:
+    """The distribution of the scores on the test rows."""
+    name = "confidence" if classes else "prediction"
+    sketch = Numbers.model_validate(scores[name])
+    if sketch.low is None or sketch.high is None:
+        return {}
+    ends = [0.0, *sketch.edges, 1.0] if classes else [sketch.low, *sketch.edges, sketch.high]
+    middles = [(a + b) / 2 for a, b in pairwise(ends)]
+    widths = [b - a or 1.0 for a, b in pairwise(ends)]
+    shares = [c / sketch.num_values for c in sketch.counts]
+    density = shares if classes else [s / w for s, w in zip(shares, widths, strict=True)]
+    title = "Confidence in the decided class" if classes else "Predictions"
+    figure = Figure(
+        title=f"{title} on the test rows",
+        x="probability of the decided class" if classes else "prediction, in the target's unit",
+        y="share of rows" if classes else "share of rows a unit",
+        series=[Series(name="test rows", x=[*middles], y=[*density], style="step")],
+        note="What monitoring compares later scores with.",
+    )
+    return {"scores": figure}
+
+
+def _notes(sample: Rows | None, sketched: dict[str, dict[str, Numbers | Levels]]) -> list[str]:
+    notes = ["No raw row travels with the model: profile.sample_rows is 0."]
+    if sample:
+        notes = [
+            f"{sample.num_rows} raw rows of the test part, inputs only, travel with the model for"
+            " monitoring. They may be personal data: profile.sample_rows: 0 keeps none."
+        ]
+    named = [
+        n for n, views in sketched.items() if any(isinstance(s, Levels) for s in views.values())
+    ]
+    if named:
+        shown = ", ".join(named[:10]) + (", ..." if len(named) > 10 else "")
+        notes.append(f"The profile names the most frequent levels of {shown}, whatever is kept.")
+    return notes
