@@ -26,9 +26,11 @@ FOLDS = 8
 EPOCHS, PATIENCE, STEPS_AN_EPOCH, LARGEST_BATCH = 8, 3, 20, 512
 WIDTH, DEPTH, DROPOUT, MEMBERS, LEARNING_RATE = 64, 2, 0.1, 2, 5e-3
 FEWEST_STEPS = 160
+LONGER = 2
+"""Times as long a second chance lasts (house choice)."""
 MOST_OPERATIONS = 2e11
 """Floating-point operations of all forward passes (house choice: some 15 s on two cores)."""
-SMALL_SIDE = 12
+SMALL_SIDE = 8
 """Side in pixels at which images are tried where theirs costs too much (house choice)."""
 CPU = torch.device("cpu")
 

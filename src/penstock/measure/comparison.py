@@ -114,6 +114,10 @@ class Tried:
     num_rows: int
     deciding: dict[str, float]
 
+    def instead(self, other: Tried) -> Tried:
+        """The same, with what ``other`` has measured in the place of its namesakes."""
+        return Tried(self.values | other.values, self.num_rows, self.deciding | other.deciding)
+
     @property
     def num_folds(self) -> int:
         """Of the cross-validation."""
