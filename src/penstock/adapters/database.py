@@ -91,7 +91,7 @@ def understood(engine: Engine, rule: str, where: str, remedy: str) -> Iterator[N
         if isinstance(error, exc.DBAPIError) and error.statement is None:
             raise BadInput(
                 Mistake(
-                    "the database can be reached",
+                    "the database can be reached, and does what it is asked",
                     said,
                     shown(engine),
                     "start it, or check address, name, user and the password's variable",
