@@ -170,13 +170,14 @@ def profile(
     train: Rows,
     test: Rows,
     spec: ProfileSpec,
+    sensitive: list[str],
 ) -> Profile:
     """Write down what monitoring will compare with."""
     from penstock.stages.profile import profile
 
     run = current()
     tell = run.progress("profile")
-    return profile(fitted, policy, scorecard, train, test, spec, run.store, tell)
+    return profile(fitted, policy, scorecard, train, test, spec, run.store, tell, sensitive)
 
 
 @stage(timeout_seconds=HOUR, cached=False)

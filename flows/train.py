@@ -62,8 +62,9 @@ def train(pipeline: str, refresh: Refresh = False, overrides: Overrides = UNCHAN
         scorecard = evaluate(fitted, policy, train, test, seed)
         stress(fitted, policy, test, seed)
         explain(fitted, policy, train, test, seed)
-        bias(fitted, scorecard, train, test, spec.data.sensitive, spec.bias, *plain, seed)
-        reference = profile(fitted, policy, scorecard, train, test, spec.profile)
+        sensitive = spec.data.sensitive
+        bias(fitted, scorecard, train, test, sensitive, spec.bias, *plain, seed)
+        reference = profile(fitted, policy, scorecard, train, test, spec.profile, sensitive)
 
         verdict = judge(run.checks, spec.gates, run.required())
         return run.end(register(fitted, policy, reference, scorecard, verdict, train, test))

@@ -80,7 +80,9 @@ class Chain:
             fitted, self.scorecard, train, test, data.sensitive, fair, *before, 0, store, silent
         )
         card = self.scorecard
-        self.profile = profile(fitted, policy, card, train, test, ProfileSpec(), store, silent)
+        self.profile = profile(
+            fitted, policy, card, train, test, ProfileSpec(), store, silent, data.sensitive
+        )
         self.records = {
             "ingest": self.raw, "validate": self.clean, "split": self.parts,
             "objective": self.objective, "fit": fitted, "decide": policy, "evaluate": card,

@@ -49,20 +49,18 @@ def criterion_of(spec: BiasSpec, layout: Layout) -> str:
     >>> criterion_of(BiasSpec(), Layout(columns=[], target="y", task="regression"))
     'worst_group'
     """
-    names = offered(layout)
-    if spec.criterion == "auto":
-        return names[0]
-    if spec.criterion not in names:
+    names, name = offered(layout), spec.gated(len(layout.classes))
+    if name not in names:
         found = f"has {len(layout.classes)} classes" if layout.classes else "is a number"
         raise BadInput(
             Mistake(
-                f"{spec.criterion} is for a target of two classes",
+                f"{name} is for a target of two classes",
                 f"{layout.target} {found}",
                 "bias.criterion",
                 f"use {' or '.join(names)}, or auto",
             )
         )
-    return spec.criterion
+    return name
 
 
 @dataclass(frozen=True)
