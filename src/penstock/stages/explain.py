@@ -96,7 +96,8 @@ def explain(
     store, progress
         Where rows are; who is told.
     """
-    model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
+    with torch.random.fork_rng(devices=[]):  # a network is made before its weights are read
+        model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
     study = Study(model, store.table(train), store.table(test), seed)
     found = study.attributions()
     names = model.network.names

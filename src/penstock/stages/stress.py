@@ -99,7 +99,8 @@ def stress(
     store, progress
         Where rows are; who is told.
     """
-    model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
+    with torch.random.fork_rng(devices=[]):  # a network is made before its weights are read
+        model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
     bench = Bench(model, store.table(test), seed)
     columns, notes = bench.columns()
     trials = []
