@@ -385,7 +385,9 @@ def _clear(home: Path, house: House | None, tell: Tell) -> None:
     """End what a house left that nobody watches over any more."""
     if house is None:
         return
-    left = processes.end(house.token, [part.process for part in house.parts])
+    # flow runs first and without asking: one that is asked says "crashed", and is not entered anew
+    left = processes.end(house.token, part="worker", patience=0)
+    left += processes.end(house.token, [part.process for part in house.parts])
     if left:
         tell(f"Ended {left} processes that an earlier penstock up had left without a supervisor.")
     standing.remove(home)

@@ -23,6 +23,7 @@ from urllib.parse import quote, urlsplit
 from filelock import FileLock, Timeout
 
 from penstock.adapters.address import without_secrets
+from penstock.adapters.tracking.proxied import reach_without_server
 from penstock.errors import Mistake, RegistryUnreachable
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class Connection:
         with self.reaching():
             if (path := sqlite_path(self.uri)) is not None:
                 make_database(path, self.artifact_root)
+                reach_without_server((self.home / "artifacts").resolve())
             return MlflowClient(self.uri)
 
     @contextmanager
