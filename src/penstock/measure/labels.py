@@ -42,13 +42,15 @@ def shape_of(values: NDArray[np.float64]) -> dict[str, float]:
     >>> shape_of(np.array([1.0, 2.0, 3.0]))["skewness"]
     0.0
     """
+    unit = float(np.abs(values).max()) or 1.0  # squares and cubes of it stay finite
+    values = values / unit
     low, left, right, high = np.quantile(values, [0.01, 0.25, 0.75, 0.99])
     mean, deviation = float(np.mean(values)), float(np.std(values))
     scaled = (values - mean) / deviation if deviation > 0 else np.zeros(len(values))
     outside = (values < left - FENCE * (right - left)) | (values > right + FENCE * (right - left))
     return {
-        "mean": mean,
-        "deviation": deviation,
+        "mean": mean * unit,
+        "deviation": deviation * unit,
         "skewness": float(np.mean(scaled**3)),
         "tail_weight": float((high - low) / (right - left)) if right > left else float("nan"),
         "outliers": float(np.mean(outside)),

@@ -35,7 +35,7 @@ def independent(counts: NDArray[np.integer]) -> NDArray[np.float64]:
     """Weights under which label and group are independent, ``float64[groups, labels]``.
 
     ``P(group) P(label) / P(group, label)`` over the training rows (Kamiran and Calders, 2012,
-    "Data preprocessing techniques for classification without discrimination", section 5.2).
+    "Data preprocessing techniques for classification without discrimination").
     Cells without a row weigh 1.
 
     Examples
