@@ -213,6 +213,40 @@ def sample(name: str, /, folder: Path | None = None) -> int:
 
 
 @app.command
+def verify(
+    pipeline: str,
+    /,
+    *,
+    version: Annotated[int, Parameter(name="--version")] = 0,
+    json_: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> int:
+    """Recompute the chain from data to decision; name the first link that does not hold.
+
+    Exit status: 0 every link holds, 1 one does not, 2 bad input.
+
+    Parameters
+    ----------
+    pipeline
+        A folder, a pipeline.yaml, or the name of a folder under data/.
+    version
+        Of the registered model; default: the champion.
+    json_
+        Print one JSON object on standard output and nothing else there.
+    """
+    from penstock import spec
+    from penstock.adapters import verification
+    from penstock.services import Services
+
+    services = Services(spec.locate(pipeline))
+    services.connection.probe()
+    registry, number = services.registry, str(version) if version else ""
+    found = verification.version_of(services.spec.registered_name, number, registry)
+    result = verification.verify(found, registry, services.store)
+    print(verification.to_json(result) if json_ else verification.show(result))
+    return CRASHED if result.broken else OK
+
+
+@app.command
 def schema() -> int:
     """Print the JSON schema of pipeline.yaml, for editors."""
     from penstock import spec

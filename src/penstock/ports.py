@@ -163,6 +163,9 @@ class Registry(Protocol):
     def champion(self, name: str) -> Version | None:
         """The version in use; None when there is none yet."""
 
+    def version(self, name: str, number: str) -> Version | None:
+        """The version of this number; None when there is none."""
+
     def same(self, name: str, fingerprint: str) -> Version | None:
         """The newest version that was made from this model; None when there is none."""
 

@@ -45,7 +45,8 @@ CONTESTS = 3
 """How often a champion that changes in the meantime is compared again (house choice)."""
 
 MODEL_TAG, TEST_TAG, SERVABLE_TAG = "penstock.model", "penstock.test", "penstock.servable"
-VERDICT_TAG, METRIC_TAG, DECISION_TAG = "penstock.verdict", "penstock.metric.", "penstock.decision"
+VERDICT_TAG, METRIC_TAG = "penstock.verdict", "penstock.metric."
+DECISION_TAG, BYTES_TAG = "penstock.decision", "penstock.decision.bytes"
 
 Writer = Callable[[Decision], Blob]
 """Writes the decision record of a decision, and keeps it in the store."""
@@ -134,7 +135,7 @@ def register(
     if version is None or answer is None:
         return _written(_decided(decision, "refused", None, check.why, [check]), write)
     ground = _ground(fitted.layout, fitted.metric, table, train, test, pipeline, store)
-    challenger = _Challenger(version, answers_of(answer, fitted.layout), check)
+    challenger = _Challenger(version, tags, answers_of(answer, fitted.layout), check)
     return _contest(decision, challenger, ground, pipeline, registry, write)
 
 
@@ -226,9 +227,10 @@ class _Servant:
 
 @dataclass(frozen=True)
 class _Challenger:
-    """A version, what it answered for the test rows, and how it serves."""
+    """A version, what it says about itself, what it answered for the test rows, how it serves."""
 
     version: Version
+    tags: dict[str, str]
     answers: Answers
     servable: Check
 
@@ -278,8 +280,7 @@ def _contest(
         champion = registry.champion(decision.model)
         settled = _settled(decision, challenger, champion, ground, pipeline, registry)
         settled = _written(settled, write)
-        noted = {DECISION_TAG: settled.record.sha256} if settled.record else {}
-        registry.nominate(challenger.version, noted)
+        registry.nominate(challenger.version, challenger.tags | _record_tags(settled))
         if settled.verdict != "registered":
             return settled
         if registry.promote(challenger.version, expected=champion):
@@ -403,6 +404,12 @@ def _decided(
 
 def _written(decision: Decision, write: Writer | None) -> Decision:
     return decision.model_copy(update={"record": write(decision)}) if write else decision
+
+
+def _record_tags(decision: Decision) -> dict[str, str]:
+    """Where the decision record is: its SHA-256, and its size."""
+    blob = decision.record
+    return {DECISION_TAG: blob.sha256, BYTES_TAG: str(blob.num_bytes)} if blob else {}
 
 
 def _refusal(verdict: Verdict) -> str:

@@ -45,6 +45,15 @@ class MlflowRegistry:
         """The version with the alias ``challenger``; None when there is none."""
         return self._aliased(name, CHALLENGER)
 
+    def version(self, name: str, number: str) -> Version | None:
+        """The version of this number; None when there is none."""
+        query = f"name = '{name}'"
+        with self.connection.reaching():
+            found = self.connection.client.search_model_versions(query, max_results=10_000)
+        return next(
+            (Version(name, number, dict(v.tags)) for v in found if str(v.version) == number), None
+        )
+
     def same(self, name: str, fingerprint: str) -> Version | None:
         """The newest version that was made from this model; None when there is none."""
         client = self.connection.client
