@@ -25,3 +25,10 @@ def test_an_empty_variable_says_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     assert settings.read(tmp_path / "churn").home == tmp_path / ".penstock"
     assert settings.project_of(Path("/a/data/b")) == Path("/a")
+
+
+def test_a_store_behind_a_url_has_its_cache_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("PENSTOCK_STORE", "s3://bucket/penstock")
+    found = settings.read(tmp_path / "data" / "churn")
+    assert found.store_url == "s3://bucket/penstock"
+    assert found.store == tmp_path / ".penstock" / "cache"

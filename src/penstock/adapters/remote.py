@@ -60,8 +60,10 @@ def filesystem(url: str, where: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def reaching(address: str, raised: type[PenstockError] = BadInput) -> Iterator[None]:
-    """Turn what a file system raises into our words; a file that is absent stays absent.
+def reaching(
+    address: str, raised: type[PenstockError] = BadInput, *, writing: bool = False
+) -> Iterator[None]:
+    """Turn what a file system raises into our words.
 
     Parameters
     ----------
@@ -69,12 +71,18 @@ def reaching(address: str, raised: type[PenstockError] = BadInput) -> Iterator[N
         For messages, without secrets.
     raised : type
         ``BadInput`` for what the user named, ``StoreError`` for the store.
+    writing : bool
+        Else a file that is absent is still a ``FileNotFoundError``.
     """
     try:
         yield
-    except (PenstockError, FileNotFoundError):
+    except PenstockError:
         raise
     except Exception as error:
+        if isinstance(error, FileNotFoundError) and not writing:
+            if not (cause := _other_cause(error)):
+                raise
+            error = cause
         said = without_secrets(" ".join(str(error).split()))[:300]
         raise raised(
             Mistake(
@@ -86,13 +94,24 @@ def reaching(address: str, raised: type[PenstockError] = BadInput) -> Iterator[N
         ) from error
 
 
+def _other_cause(error: FileNotFoundError) -> Exception | None:
+    """What a web server said, or kept silent of, that is not *there is no such file*."""
+    cause = error.__cause__
+    if isinstance(cause, FileNotFoundError) or not isinstance(cause, Exception):
+        return None
+    silent = isinstance(cause, OSError)
+    return cause if silent or getattr(cause, "status", 404) not in (404, 410) else None
+
+
 def size(files: Any, path: str) -> int | None:
-    """Bytes of a file; None when there is no such file."""
+    """Bytes of a file; 0 when a web server does not say; None when there is no such file."""
     try:
         found = files.info(path)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if _other_cause(error):
+            raise
         return None
-    return found["size"] if found["type"] == "file" else None
+    return found["size"] or 0 if found["type"] == "file" else None
 
 
 def put(files: Any, local: Path, path: str) -> None:

@@ -206,7 +206,7 @@ class SharedStore(LocalStore):
         """Keep a finished file here, and there unless somebody was first."""
         blob = super()._adopt(path, ending)
         if not self.has(blob):
-            with remote.reaching(self.address, StoreError):
+            with remote.reaching(self.address, StoreError, writing=True):
                 remote.put(self._files, self._locate(blob), self._key(blob))
         return blob
 

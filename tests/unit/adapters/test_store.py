@@ -1,11 +1,13 @@
 import hashlib
+import shutil
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from penstock.adapters.store import ROW_GROUP_ROWS, LocalStore
-from penstock.errors import StoreError
+from penstock.adapters.store import ROW_GROUP_ROWS, LocalStore, SharedStore
+from penstock.errors import BadInput, StoreError
 from penstock.records import Blob
 
 NAMES = {"a b": [1], "a.b": [2], "a": [3], "{x}": [4], "é'\"": [5]}
@@ -112,3 +114,81 @@ def test_no_key_leaves_the_store(store, key):
 def test_parquet_is_readable_by_others(store):
     rows = store.keep_table(pa.table({"n": [1, None]}))
     assert pq.read_table(store.path(rows.blob)).to_pydict() == {"n": [1, None]}
+
+
+# ---------------------------------------------------------------- shared between machines
+
+
+@pytest.fixture
+def memory():
+    files = fsspec.filesystem("memory")
+    yield files
+    files.rm("/", recursive=True)
+
+
+def machines(folder, url, number=2):
+    """Stores with a cache each, as on different machines."""
+    return [SharedStore(folder / f"machine-{n}", url) for n in range(number)]
+
+
+def look(one, two):
+    """What the first machine keeps, the second one reads."""
+    blob = one.keep_bytes(b"water", ".json")
+    assert blob == LocalStore(one.root / "alone").keep_bytes(b"water", ".json")
+    assert two.has(blob)
+    assert two.path(blob).read_bytes() == b"water"
+    assert two.root in two.path(blob).parents
+    rows = one.keep_table(pa.table({"n": [1, 2]}))
+    assert two.table(rows).to_pydict() == {"n": [1, 2]}
+    assert two.keep_table(pa.table({"n": [1, 2]})) == rows
+    assert sum(batch.num_rows for batch in two.batches(rows)) == 2
+    shutil.rmtree(one.root)
+    assert one.path(blob).read_bytes() == b"water"
+    absent = Blob(key="aa/x.json", sha256="a" * 64, num_bytes=1)
+    assert not one.has(absent)
+    with pytest.raises(StoreError, match="missing"):
+        one.path(absent)
+
+
+def test_machines_share_a_store_in_memory(memory, tmp_path):
+    look(*machines(tmp_path, "memory://penstock"))
+    assert not [path for path in memory.find("/") if "unfinished" in path]
+
+
+def test_machines_share_a_store_on_s3(bucket, tmp_path, monkeypatch):
+    monkeypatch.setenv("BUCKET", bucket)
+    look(*machines(tmp_path, "${BUCKET}/some/where"))
+
+
+def test_machines_share_a_store_in_a_mounted_folder(tmp_path):
+    look(*machines(tmp_path, f"file://{tmp_path}/mount"))
+    assert not list((tmp_path / "mount").rglob("*unfinished*"))
+
+
+def test_what_was_changed_on_the_way_is_refused_and_not_kept(memory, tmp_path):
+    one, two = machines(tmp_path, "memory://penstock")
+    blob = one.keep_bytes(b"water", ".json")
+    memory.pipe(f"/penstock/{blob.key}", b"waxer")
+    with pytest.raises(StoreError, match="not what its name says"):
+        two.path(blob)
+    assert files(two) == []
+    memory.pipe(f"/penstock/{blob.key}", b"wat")
+    assert not one.has(blob)
+    assert one.keep_bytes(b"water", ".json") == blob
+    assert two.path(blob).read_bytes() == b"water"
+
+
+def test_scratch_stays_here_and_no_key_leaves_the_shared_store(memory, tmp_path):
+    (one,) = machines(tmp_path, "memory://penstock", 1)
+    (one.scratch("work") / "a").write_text("unfinished")
+    assert memory.find("/") == []
+    with pytest.raises(StoreError, match="inside"):
+        one.path(Blob(key="../../x", sha256="a" * 64, num_bytes=1))
+
+
+def test_a_store_without_an_answer_says_so(s3_server, bucket, tmp_path):
+    (store,) = machines(tmp_path, "s3://no-such-bucket-anywhere", 1)
+    with pytest.raises(StoreError, match="s3://no-such-bucket-anywhere"):
+        store.keep_bytes(b"water", ".json")
+    with pytest.raises(BadInput, match="no password"):
+        SharedStore(tmp_path, "ftp://u:geheim@host/store")

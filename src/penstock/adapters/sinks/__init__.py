@@ -43,10 +43,7 @@ def open_sink(said: str, folder: Path, where: str = "--output") -> ports.Sink:
     if address.is_database(address.filled(url, where)):
         from penstock.adapters.sinks import table as tables
 
-        if table:
-            return tables.TableSink(url, table, folder, where)
-        remedy = f"say {address.without_secrets(url)}#scores"
-        raise BadInput(Mistake("a database's address ends with #table", "no table", where, remedy))
+        return tables.TableSink(url, table, folder, where)
     from penstock.adapters.sinks import files
 
     place = files.place_of(address.filled(said, where), folder, where)

@@ -60,17 +60,17 @@ class Place:
             with tempfile.TemporaryDirectory() as scratch:
                 local = Path(scratch, self.path.rpartition("/")[2])
                 yield local
-                with remote.reaching(self.address):
+                with remote.reaching(self.address, writing=True):
                     remote.put(self.files, local, self.path)
             return
         path = Path(self.path)
         made = [folder for folder in path.parents if not folder.exists()]
-        with remote.reaching(self.address):
+        with remote.reaching(self.address, writing=True):
             path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{uuid.uuid4().hex}.unfinished")
         try:
             yield unfinished
-            with remote.reaching(self.address):
+            with remote.reaching(self.address, writing=True):
                 with unfinished.open("rb") as file:
                     os.fsync(file.fileno())
                 unfinished.replace(path)

@@ -12,6 +12,7 @@ import pyarrow.csv as pacsv
 import sqlalchemy
 
 from penstock.adapters import database
+from penstock.adapters.address import without_secrets
 from penstock.adapters.sinks.files import WINDOW, labelled
 from penstock.adapters.sinks.formats import flat
 from penstock.errors import BadInput, Mistake
@@ -28,6 +29,11 @@ class TableSink:
 
     def __init__(self, said: str, table: str, folder: Path, where: str):
         self._engine = database.connect(said, folder, where, to_write=True)
+        if not table:
+            remedy = f"say {without_secrets(said)}#scores"
+            raise BadInput(
+                Mistake("a database's address ends with #table", "no table", where, remedy)
+            )
         self._where = where
         schema, _, self._name = table.rpartition(".")
         self._schema = schema or None

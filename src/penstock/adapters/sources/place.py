@@ -128,7 +128,7 @@ class Remote:
         path = self._path(name) + self._query
         with remote.reaching(self._address):
             file: IO[bytes] = self._files.open(path, "rb", block_size=BLOCK_BYTES)
-            if not anywhere or getattr(file, "size", True):
+            if not anywhere or getattr(file, "size", 1) is not None:
                 return file
             whole = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
             with file:  # a server that does not know ranges

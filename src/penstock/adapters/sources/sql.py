@@ -159,6 +159,7 @@ def open_query(said: str, table: str, query: str, folder: Path) -> SqlSource:
         does not understand; no row.
     """
     query = query.strip().rstrip(";").strip()
+    engine = database.connect(said, folder, "data.source")
     if bool(table) == bool(query):
         raise BadInput(
             Mistake(
@@ -170,7 +171,6 @@ def open_query(said: str, table: str, query: str, folder: Path) -> SqlSource:
                 else "data.query: orders, or data.query: SELECT ... FROM orders ORDER BY id",
             )
         )
-    engine = database.connect(said, folder, "data.source")
     if query and _QUERY.match(query):
         if not re.search(r"\border\s+by\b", query, re.IGNORECASE):
             log.warning(
