@@ -8,7 +8,6 @@ shown by one generic mechanism, so a stage that is added later is shown without 
 
 from __future__ import annotations
 
-import html
 import platform
 import re
 from collections.abc import Iterable, Mapping
@@ -24,6 +23,7 @@ from markupsafe import Markup
 
 from penstock import fingerprint
 from penstock.adapters import charts
+from penstock.adapters.markdown import UNPRINTABLE, escaped, pipes
 from penstock.adapters.wording import (
     bracketed,
     column,
@@ -59,9 +59,6 @@ VERDICTS = {
     "awaiting_approval": ("…", "Awaiting approval"),
     "refused": ("✕", "Refused"),
 }
-
-
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def render(
@@ -113,7 +110,7 @@ def render(
         fingerprints=decision.fingerprints,
         written=datetime.now(UTC),
     )
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page)
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page)
 
 
 def markdown(decision: Decision, records: Mapping[str, Record]) -> str:
@@ -132,15 +129,15 @@ def markdown(decision: Decision, records: Mapping[str, Record]) -> str:
     refusing = [c for c in decision.checks if c.blocks]
     blocking = refusing if decision.verdict == "refused" else []
     symbol, word = VERDICTS[decision.verdict]
-    parts = [f"# {symbol} {word}", _escape(_sentence(decision, blocking))]
+    parts = [f"# {symbol} {word}", escaped(_sentence(decision, blocking))]
     if decision.why:
-        parts.append(_escape(decision.why))
+        parts.append(escaped(decision.why))
     if blocking:
         parts.append("## What to do")
         parts.append("\n".join(_todo(check) for check in blocking))
     scores = _scores(records, decision)
     if scores:
-        parts += ["## How good it is", _pipes(["metric", *scores.columns], scores.plain())]
+        parts += ["## How good it is", pipes(["metric", *scores.columns], scores.plain())]
         parts.append("In brackets: 95% interval.")
     if decision.checks:
         rows = [
@@ -153,7 +150,7 @@ def markdown(decision: Decision, records: Mapping[str, Record]) -> str:
             ]
             for c in _urgent_first(decision.checks)
         ]
-        parts += ["## Checks", _pipes(["outcome", "check", "value", "limit", "why"], rows)]
+        parts += ["## Checks", pipes(["outcome", "check", "value", "limit", "why"], rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -369,19 +366,6 @@ def _is_safe(url: str) -> bool:
     return urlsplit(url.strip()).scheme.lower() in ("", "http", "https")
 
 
-def _escape(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    flat = " ".join(_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text).split())
-    return re.sub(r"([\\`*_{}\[\]|~#!])", r"\\\1", html.escape(flat, quote=False))
-
-
-def _pipes(columns: list[str], rows: list[list[str]]) -> str:
-    lines = [columns, ["---"] * len(columns)]
-    escaped = [[_escape(text) for text in row] for row in rows]
-    head = [_escape(text) for text in lines[0]]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [head, lines[1], *escaped])
-
-
 def _todo(check: Check) -> str:
-    text = f"- **{_escape(check.label)}**: {_escape(check.why)}"
-    return f"{text} *To do:* {_escape(check.remedy)}" if check.remedy else text
+    text = f"- **{escaped(check.label)}**: {escaped(check.why)}"
+    return f"{text} *To do:* {escaped(check.remedy)}" if check.remedy else text
