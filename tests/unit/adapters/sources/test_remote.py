@@ -108,7 +108,7 @@ def test_a_damaged_file_is_named(memory, tmp_path):
 @pytest.mark.parametrize("protocol", ["gs", "nosuch"])
 def test_a_missing_package_is_named(protocol, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "gcsfs", None)
-    with pytest.raises(BadInput, match="gcsfs|known"):
+    with pytest.raises(BadInput, match=r"gcsfs|known"):
         opened(f"{protocol}://bucket/a.csv", tmp_path)
 
 
