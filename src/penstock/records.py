@@ -139,6 +139,9 @@ class Snapshot(Record):
     source: str
     quarantine: Rows | None = None
 
+    unsigned: ClassVar[set[str]] = {"evidence", "seconds", "source"}
+    """The same rows from another place are the same rows."""
+
 
 class Split(Record):
     """Three parts of a snapshot. A stage is handed the parts it may see, never the whole."""
