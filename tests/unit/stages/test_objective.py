@@ -11,6 +11,7 @@ from penstock import tasks
 from penstock.adapters.store import LocalStore
 from penstock.errors import BadInput
 from penstock.evidence import Evidence
+from penstock.learning import trial as trials
 from penstock.measure.comparison import Tried
 from penstock.measure.judging import judged
 from penstock.records import Column, Layout, Objective
@@ -320,7 +321,8 @@ def test_class_weights_that_harm_the_metric_are_flagged_and_no_weights_are_not(t
 
 
 @pytest.mark.slow
-def test_images_are_tried_on_as_many_rows_as_the_time_allows(tmp_path):
+def test_images_are_tried_on_as_many_rows_as_the_time_allows(tmp_path, monkeypatch):
+    monkeypatch.setattr(trials, "MOST_OPERATIONS", 3e10)
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 2, 600)
     images = []
