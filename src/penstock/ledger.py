@@ -201,7 +201,8 @@ def files_of(records: Mapping[str, Record]) -> dict[str, str]:
 
 def environment() -> Environment:
     """What this process runs on."""
-    installed = {d.metadata["Name"].lower(): d.version for d in metadata.distributions()}
+    found = {d.metadata["Name"]: d.version for d in metadata.distributions()}
+    installed = {name.lower(): version for name, version in found.items() if name}
     return Environment(
         python=platform.python_version(),
         platform=f"{sys.platform} {platform.machine()}",

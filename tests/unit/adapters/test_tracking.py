@@ -243,6 +243,14 @@ def test_versions_aliases_and_the_missing_champion(
     assert not registry.promote(second, expected=None), "the champion is another one by now"
     assert registry.champion("toy") == first
 
+    registry.nominate(first, {"penstock.decision": "abc"})
+    assert registry.challenger("toy") == registry.version("toy", "1")
+    noted = registry.version("toy", "1")
+    assert noted
+    assert noted.tags == {"penstock.model": "a", "penstock.decision": "abc"}
+    assert registry.version("toy", "9") is None
+    assert registry.version("nobody", "1") is None
+
     client = connection.client
     assert client.get_model_version("toy", "1").description == "# Card"
     assert len(client.get_run(run_id).outputs.model_outputs) == 2
