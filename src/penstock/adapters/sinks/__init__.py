@@ -11,8 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock.adapters import address
-from penstock.adapters.sources import location
+from penstock.adapters import address, endings
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
@@ -47,17 +46,17 @@ def open_sink(said: str, folder: Path, where: str = "--output") -> ports.Sink:
     from penstock.adapters.sinks import files
 
     place = files.place_of(address.filled(said, where), folder, where)
-    title = location.titled(said)
+    title = endings.titled(said)
     if said.endswith("/") or place.is_folder:
         return files.FolderSink(place, title)
-    if location.ending_of(place.path) not in location.FORMATS:
+    if endings.ending_of(place.path) not in endings.FORMATS:
         raise BadInput(
             Mistake(
                 "the ending of a file tells its format; a folder ends with /",
                 f"{title}",
                 where,
-                f"known endings: {' '.join(location.FORMATS)}, the text formats also with"
-                f" {' '.join(location.COMPRESSIONS)}",
+                f"known endings: {' '.join(endings.FORMATS)}, the text formats also with"
+                f" {' '.join(endings.COMPRESSIONS)}",
             )
         )
     return files.FileSink(place, title)

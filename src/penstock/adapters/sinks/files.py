@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from penstock.adapters import remote
+from penstock.adapters import endings, remote
 from penstock.adapters.address import is_url, without_secrets
 from penstock.adapters.sinks.formats import writer_of
-from penstock.adapters.sources import location
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,7 +84,7 @@ def place_of(said: str, folder: Path, where: str) -> Place:
     """The place that a path or a URL means, with its references filled in."""
     said = said.removeprefix("file://")
     if not is_url(said):
-        return Place(os.path.normpath(folder.absolute() / said), None, location.titled(said))
+        return Place(os.path.normpath(folder.absolute() / said), None, endings.titled(said))
     files, path = remote.filesystem(said, where)
     return Place(path, files, without_secrets(said))
 

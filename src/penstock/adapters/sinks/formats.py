@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from penstock.adapters.sources import location
+from penstock.adapters import endings
 from penstock.errors import BadInput, Mistake
 
 
@@ -39,20 +39,20 @@ def writer_of(path: Path, name: str, schema: pa.Schema) -> Iterator[TableFile]:
     schema : pa.Schema
         Of every table.
     """
-    format_ = location.FORMATS[location.ending_of(name)]
+    format_ = endings.FORMATS[endings.ending_of(name)]
     if format_ == "parquet":
-        if location.suffix(name) in location.COMPRESSIONS:
+        if endings.suffix(name) in endings.COMPRESSIONS:
             raise BadInput(
                 Mistake("a Parquet file is compressed inside", name, "--output", "say .parquet")
             )
         with pq.ParquetWriter(path, schema, compression="zstd") as parquet:
             yield _Parquet(parquet)
         return
-    with _packed(path, location.suffix(name)) as file:
+    with _packed(path, endings.suffix(name)) as file:
         if format_ == "jsonl":
             yield _JsonLines(file)
             return
-        delimiter = "\t" if location.ending_of(name) in (".tsv", ".tab") else ","
+        delimiter = "\t" if endings.ending_of(name) in (".tsv", ".tab") else ","
         options = pacsv.WriteOptions(delimiter=delimiter)
         plain = flat(schema.empty_table()).schema
         with pacsv.CSVWriter(file, plain, write_options=options) as csv:

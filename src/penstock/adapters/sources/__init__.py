@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.adapters import address
-from penstock.adapters.sources import location, place
+from penstock.adapters.sources import files, location, place
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def open_source(data: spec.Data, folder: Path) -> ports.Source:
     return _open_tables(data, location.tables(data.source, start, path, data.format))
 
 
-def _open_tables(data: spec.Data, found: location.Found) -> ports.Source:
+def _open_tables(data: spec.Data, found: files.Found) -> ports.Source:
     format_ = location.format_of(found.names, data)
     if format_ == "parquet":
         from penstock.adapters.sources import columnar

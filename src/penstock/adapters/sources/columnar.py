@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from penstock.adapters.sources import location
+from penstock.adapters.sources import files
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ BATCH_ROWS = 65_536
 """Rows in one batch (house choice)."""
 
 
-class ParquetSource(location.TableFiles):
+class ParquetSource(files.TableFiles):
     """Rows of one or more Parquet files; see :class:`penstock.ports.Source`.
 
     Only footers and the pages that are asked for travel from a server that knows ranges.
     Folders named ``key=value`` are a column ``key``, as other engines write and read them.
     """
 
-    def __init__(self, found: location.Found):
+    def __init__(self, found: files.Found):
         looked = found.each(partial(_footer, found), lambda footer: footer[0].names)
         self._num_rows = sum(num_rows for _, num_rows in looked)
         if self._num_rows == 0:
@@ -54,7 +54,7 @@ class ParquetSource(location.TableFiles):
 
 
 @contextmanager
-def _parquet(found: location.Found, name: str) -> Iterator[pq.ParquetFile]:
+def _parquet(found: files.Found, name: str) -> Iterator[pq.ParquetFile]:
     """Open a file; BadInput when it, or the page that is read, is damaged."""
     try:
         with found.place.open(name, anywhere=True) as raw, pq.ParquetFile(raw) as file:
@@ -63,12 +63,12 @@ def _parquet(found: location.Found, name: str) -> Iterator[pq.ParquetFile]:
         raise BadInput(_not_parquet(name, found.size(name), error)) from error
 
 
-def _footer(found: location.Found, name: str) -> tuple[pa.Schema, int]:
+def _footer(found: files.Found, name: str) -> tuple[pa.Schema, int]:
     """The columns and number of rows of a file."""
     with _parquet(found, name) as file:
         schema = file.schema_arrow.remove_metadata()
         num_rows = file.metadata.num_rows
-    mistakes = location.repeated(schema.names, name)
+    mistakes = files.repeated(schema.names, name)
     if mistakes:
         raise BadInput(mistakes)
     for key in partitions(name):
@@ -99,7 +99,7 @@ def _as(batch: pa.RecordBatch, schema: pa.Schema, said: dict[str, str]) -> pa.Re
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _one_schema(schemas: list[pa.Schema], found: location.Found) -> pa.Schema:
+def _one_schema(schemas: list[pa.Schema], found: files.Found) -> pa.Schema:
     """The types that hold the values of all files."""
     fields, mistakes = [], []
     for name in schemas[0].names:

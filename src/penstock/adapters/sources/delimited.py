@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from penstock.adapters.sources import location
+from penstock.adapters import endings
+from penstock.adapters.sources import files
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
@@ -45,10 +46,10 @@ class Header:
     skip: int
 
 
-class DelimitedSource(location.TableFiles):
+class DelimitedSource(files.TableFiles):
     """Rows of one or more delimited text files; see :class:`penstock.ports.Source`."""
 
-    def __init__(self, found: location.Found, encoding: str, delimiter: str):
+    def __init__(self, found: files.Found, encoding: str, delimiter: str):
         self._encoding = "utf-8" if codecs.lookup(encoding).name == "utf-8-sig" else encoding
         self._headers = found.each(
             lambda name: _header(found, name, self._encoding, delimiter),
@@ -112,8 +113,8 @@ class DelimitedSource(location.TableFiles):
             raise BadInput(_wrong_encoding(name, self._encoding)) from error
         except pa.ArrowInvalid as error:
             raise BadInput(self._explain(name, error)) from error
-        except location.unpacking_errors() as error:
-            raise BadInput(location.not_readable(name, error)) from error
+        except files.unpacking_errors() as error:
+            raise BadInput(files.not_readable(name, error)) from error
         if last is not None and any("\n" in value for value in last.to_pylist()[0].values()):
             self._require_closed_quotes(name, header)
 
@@ -132,9 +133,9 @@ class DelimitedSource(location.TableFiles):
             if number not in (0, expected)
         ] or [(row.number, row.actual_columns) for row in bad_rows]
         shown = "; ".join(
-            f"line {line} has {number}" for line, number in places[: location.MOST_MISTAKES]
+            f"line {line} has {number}" for line, number in places[: files.MOST_MISTAKES]
         )
-        more = len(places) - location.MOST_MISTAKES
+        more = len(places) - files.MOST_MISTAKES
         return Mistake(
             f"each row has as many cells as the header, {expected}",
             f"{len(places)} rows differ: {shown}" + (f"; and {more} more" if more > 0 else ""),
@@ -171,10 +172,10 @@ class DelimitedSource(location.TableFiles):
             return _wrong_encoding(name, self._encoding)
         if "straddling" in str(error):
             return _open_quote(name, 0)
-        return location.not_readable(name, error)
+        return files.not_readable(name, error)
 
 
-def _header(found: location.Found, name: str, encoding: str, delimiter: str) -> Header:
+def _header(found: files.Found, name: str, encoding: str, delimiter: str) -> Header:
     """Read the head of a file; BadInput with all that is wrong there."""
     head = _head(found, name, encoding)
     if not head.strip():
@@ -182,7 +183,7 @@ def _header(found: location.Found, name: str, encoding: str, delimiter: str) -> 
     if len(delimiter) > 1 or not delimiter.isascii():
         raise BadInput(Mistake("data.delimiter is one ASCII sign", delimiter, "data.delimiter"))
     delimiter = delimiter or sniff(
-        head, "\t" if location.ending_of(name) in (".tsv", ".tab") else ""
+        head, "\t" if endings.ending_of(name) in (".tsv", ".tab") else ""
     )
     rows = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
     skip = 0
@@ -195,24 +196,24 @@ def _header(found: location.Found, name: str, encoding: str, delimiter: str) -> 
                 break
             skip, cells = skip + (0 if cells else 1), cells or row
     except csv.Error as error:
-        raise BadInput(location.not_readable(name, error)) from error
+        raise BadInput(files.not_readable(name, error)) from error
     if not more:
         raise BadInput(
             Mistake("a file holds a header and rows", "a header and no row", name, "add the rows")
         )
     names = [cell.strip() or f"unnamed_{place}" for place, cell in enumerate(cells, start=1)]
-    mistakes = location.repeated(names, f"{name}:{skip}")
+    mistakes = files.repeated(names, f"{name}:{skip}")
     if mistakes:
         raise BadInput(mistakes)
     return Header(names, delimiter, skip)
 
 
-def _head(found: location.Found, name: str, encoding: str) -> str:
+def _head(found: files.Found, name: str, encoding: str) -> str:
     try:
         with found.open(name) as file:
             raw = file.read(HEAD_BYTES)
-    except location.unpacking_errors() as error:
-        raise BadInput(location.not_readable(name, error)) from error
+    except files.unpacking_errors() as error:
+        raise BadInput(files.not_readable(name, error)) from error
     if b"\0" in raw and codecs.lookup(encoding).name not in WIDE:
         raise BadInput(
             Mistake(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from penstock.adapters.sources import location
+from penstock.adapters.sources import files
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ BATCH_LINES = 16_384
 """Lines in one batch (house choice)."""
 
 
-class JsonLinesSource(location.TableFiles):
+class JsonLinesSource(files.TableFiles):
     """Objects of one or more files; see :class:`penstock.ports.Source`.
 
     Opening reads the files through once: the keys of the last line are columns as well, and
     a broken line is found before anything heavy starts.
     """
 
-    def __init__(self, found: location.Found, encoding: str):
+    def __init__(self, found: files.Found, encoding: str):
         self._found = found
         self._encoding = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
         names = found.each(self._keys, list)[0]
@@ -70,8 +70,8 @@ class JsonLinesSource(location.TableFiles):
                     "say data.encoding",
                 )
             ) from error
-        except location.unpacking_errors() as error:
-            raise BadInput(location.not_readable(name, error)) from error
+        except files.unpacking_errors() as error:
+            raise BadInput(files.not_readable(name, error)) from error
 
     def _keys(self, name: str) -> list[str]:
         """All keys in order of appearance; BadInput with what is wrong with the lines."""
@@ -91,9 +91,9 @@ class JsonLinesSource(location.TableFiles):
             keys.update(dict.fromkeys(row))
         mistakes = [
             Mistake("each line is one JSON object", found, f"{name}:{number}")
-            for number, found in broken[: location.MOST_MISTAKES]
+            for number, found in broken[: files.MOST_MISTAKES]
         ]
-        if len(broken) > location.MOST_MISTAKES:
+        if len(broken) > files.MOST_MISTAKES:
             mistakes.append(
                 Mistake("each line is one JSON object", f"{len(broken)} broken lines", name)
             )

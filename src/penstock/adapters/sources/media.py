@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from penstock.adapters import endings
 from penstock.adapters.sources import location
+from penstock.adapters.sources.files import Found
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ class MediaSource:
         files: list[tuple[str, dict[str, str]]],
         unreadable: list[tuple[str, str]],
     ):
-        kinds = {location.MEDIA[location.suffix(name)] for name, _ in files}
+        kinds = {endings.MEDIA[endings.suffix(name)] for name, _ in files}
         if len(kinds) > 1:
             raise BadInput(
                 Mistake(
@@ -62,7 +64,7 @@ class MediaSource:
                 )
             )
         self._kind = kinds.pop()
-        self._found = location.Found(source, place, [name for name, _ in files])
+        self._found = Found(source, place, [name for name, _ in files])
         self._files = files
         groups = list(files[0][1])
         self.schema = pa.schema(
@@ -75,7 +77,7 @@ class MediaSource:
         }
         self.unreadable = unreadable
         self._passed_by = len(unreadable)
-        self.description = f"{self._kind} files {location.titled(source)}"
+        self.description = f"{self._kind} files {endings.titled(source)}"
 
     def fingerprint(self) -> str:
         """SHA-256 over the names and contents of all files."""
@@ -156,7 +158,7 @@ def by_pattern(source: str, place: Place, path: str) -> MediaSource:
         match = pattern.fullmatch(prefix + name)
         if match is None:
             continue
-        if location.suffix(name) not in location.MEDIA:
+        if endings.suffix(name) not in endings.MEDIA:
             unreadable.append((name, "not an image or sound by its ending"))
         elif inside.leads_out(name):
             unreadable.append((name, "a link that leads out of the source's folder"))
@@ -177,7 +179,7 @@ def _nothing_matches(
         "a name pattern matches at least one media file",
         found,
         source,
-        f"known endings: {' '.join(location.MEDIA)}",
+        f"known endings: {' '.join(endings.MEDIA)}",
     )
 
 
@@ -244,7 +246,7 @@ def by_class(source: str, place: Place) -> MediaSource:
                 "a folder of media files holds at least one",
                 "none",
                 source,
-                f"known endings: {' '.join(location.MEDIA)}",
+                f"known endings: {' '.join(endings.MEDIA)}",
             )
         )
     deep = [name for name in names if name.count("/") > 1]
@@ -255,7 +257,7 @@ def by_class(source: str, place: Place) -> MediaSource:
                 f"{len(deep)} files lie deeper, such as {deep[0]}",
                 source,
                 "say what the folders mean by a pattern, such as "
-                f"{source.rstrip('/')}/{{split}}/{{label}}/{{name}}{location.suffix(deep[0])}",
+                f"{source.rstrip('/')}/{{split}}/{{label}}/{{name}}{endings.suffix(deep[0])}",
             )
         )
     unreadable = []

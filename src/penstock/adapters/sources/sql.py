@@ -25,7 +25,7 @@ import pyarrow as pa
 import sqlalchemy
 
 from penstock.adapters import database
-from penstock.adapters.sources import location
+from penstock.adapters.sources import files
 from penstock.adapters.sources.lines import as_text
 from penstock.errors import BadInput, Mistake
 
@@ -70,7 +70,7 @@ class SqlSource:
         with self._rows() as result:
             names = list(result.keys())
             head = _fetched(result)
-        mistakes = location.repeated(names, WHERE)
+        mistakes = files.repeated(names, WHERE)
         if not mistakes and not head:
             remedy = "fill the table, or mend the query's condition"
             mistakes = [Mistake("a source holds rows", "no row", title, remedy)]
