@@ -16,10 +16,12 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
+    FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
     WorkPoolFilter,
@@ -37,11 +39,14 @@ POOL = "penstock"
 MOST_ATTEMPTS = 3
 """A run that was cut short this often may be what kills the machine (house choice)."""
 CANCEL_SECONDS = 60.0
+FLOW_RUN = "prefect.flow_run_id"
+"""Tag of an MLflow run: whose it is."""
+LIVING = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
 
 
 def restart(client: SyncPrefectClient) -> list[FlowRun]:
     """Enter anew the runs whose process died with their worker; a cancelled one stays so."""
-    cut_short = runs(client, StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
+    cut_short = runs(client, *LIVING)
     for run in cut_short:
         if run.state_type == StateType.CANCELLING:
             client.set_flow_run_state(run.id, Cancelled(message="Its worker died."), force=True)
@@ -55,7 +60,7 @@ def restart(client: SyncPrefectClient) -> list[FlowRun]:
         again: State[Any] = AwaitingRetry(message="Its worker died; finished stages are kept.")
         client.set_flow_run_state(run.id, again, force=True)
         log.info("%s: entered anew", run.name)
-    end_mlflow_runs(cut_short)
+    end_mlflow_runs(client)
     return cut_short
 
 
@@ -69,12 +74,12 @@ def cancel(client: SyncPrefectClient) -> list[FlowRun]:
     left = found
     while left and time.monotonic() < end:
         time.sleep(0.5)
-        left = runs(client, StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
+        left = runs(client, *LIVING)
     for run in left:
         client.set_flow_run_state(run.id, Cancelled(message="penstock down."), force=True)
     for run in found:
         log.info("%s: cancelled", run.name)
-    end_mlflow_runs(found)
+    end_mlflow_runs(client)
     return found
 
 
@@ -87,23 +92,27 @@ def runs(client: SyncPrefectClient, *types: StateType) -> list[FlowRun]:
     )
 
 
-def end_mlflow_runs(flow_runs: list[FlowRun]) -> None:
-    """End the MLflow runs that these flow runs had begun and could not end themselves."""
-    if not flow_runs:
-        return
+def end_mlflow_runs(client: SyncPrefectClient) -> None:
+    """End MLflow runs that are said to run while their flow run does not, wherever it ran.
+
+    A run whose flow run this server does not know is somebody else's, and is left alone.
+    """
     found = settings.read(Path.cwd() / "data" / "any")
     connection = Connection(found.tracking_uri, found.home)
     with connection.reaching():
-        client = connection.client
-        experiments = [one.experiment_id for one in client.search_experiments()]
+        tracking = connection.client
+        experiments = [one.experiment_id for one in tracking.search_experiments()]
+        said = tracking.search_runs(experiments, "attributes.status = 'RUNNING'")
+    begun = {run.data.tags.get(FLOW_RUN, ""): run.info.run_id for run in said}
+    ids = [UUID(one) for one in begun if one]
+    if not ids:
+        return
+    flow_runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=ids)))
+    with connection.reaching():
         for flow_run in flow_runs:
-            begun = client.search_runs(
-                experiments,
-                f"attributes.status = 'RUNNING' and tags.prefect.flow_run_id = '{flow_run.id}'",
-            )
-            for run in begun:
-                client.set_terminated(run.info.run_id, "KILLED")
-                log.info("%s: MLflow run %s ended as KILLED", flow_run.name, run.info.run_id)
+            if flow_run.state_type not in LIVING:
+                tracking.set_terminated(begun[str(flow_run.id)], "KILLED")
+                log.info("%s: its MLflow run ended as KILLED", flow_run.name)
 
 
 def main(arguments: list[str]) -> int:

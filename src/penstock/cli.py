@@ -359,6 +359,7 @@ def _prepare_prefect(services: Any) -> None:
         "PREFECT_HOME": str(services.settings.home / "prefect"),
         "PREFECT_LOGGING_EXTRA_LOGGERS": "penstock",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
         "DO_NOT_TRACK": "1",

@@ -59,7 +59,7 @@ def test_a_house_stands_as_long_as_its_supervisor():
 
 
 def test_addresses_are_those_that_this_machine_reaches():
-    wild = House("t", "/p", "0.0.0.0", 4201, 5001)  # noqa: S104
+    wild = House("t", "/p", "0.0.0.0", 4201, 5001)
     assert wild.prefect_api_url == "http://127.0.0.1:4201/api"
     assert House("t", "/p", "::1", 4201, 5001).tracking_uri == "http://[::1]:5001"
 

@@ -121,7 +121,7 @@ def up(home: Path, project: Path, tell: Tell, asked: Asked, foreground: bool = F
             if not foreground:
                 _start_supervisor(home, house)
     if foreground:
-        logging.getLogger("penstock").setLevel(logging.INFO)
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
         return watch(home, house, deploys=True)
     house = _wait_until_up(home, tell)
     return deploy(home, house, tell)

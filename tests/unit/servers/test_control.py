@@ -40,7 +40,7 @@ def test_one_port_does_not_serve_two(tmp_path, free_port):
 def test_an_open_address_demands_passwords_and_says_how(tmp_path, monkeypatch, free_port):
     for name in ("PREFECT_SERVER_API_AUTH_STRING", "MLFLOW_AUTH_ADMIN_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
-    found = up(tmp_path, host="0.0.0.0", prefect_port=free_port, mlflow_port=1)  # noqa: S104
+    found = up(tmp_path, host="0.0.0.0", prefect_port=free_port, mlflow_port=1)
     told = "\n".join(map(str, found))
     assert "export PREFECT_SERVER_API_AUTH_STRING=" in told
     assert "MLFLOW_AUTH_ADMIN_PASSWORD=" in told

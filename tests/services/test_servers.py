@@ -1,0 +1,230 @@
+"""``penstock up``, ``status`` and ``down``: real servers on free ports, one house for all tests."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from penstock.servers.processes import members
+from penstock.standing import Process, read
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.xdist_group("servers")]
+
+ROOT = Path(__file__).parents[2]
+PIPELINE = """\
+name: shop
+description: Who buys
+data: {source: rows.csv, target: bought}
+model: {epochs: 2, width: 16, members: 1}
+schedule:
+  train: {cron: 0 3 * * 1, timezone: Europe/Rome}
+"""
+SECRET = "n0t-to-be-seen"
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+class House:
+    """A project with servers of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.home = folder / "home"
+        self.prefect, self.mlflow = free_port(), free_port()
+        self.environment = {
+            name: text
+            for name, text in os.environ.items()
+            if not name.startswith(("PREFECT", "MLFLOW", "PENSTOCK"))
+        } | {"PENSTOCK_HOME": str(self.home), "SOME_TOKEN": SECRET}
+
+    def penstock(self, *arguments: str, seconds: int = 280) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "penstock.cli", *arguments],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=seconds,
+        )  # fmt: skip
+
+    def up(self) -> subprocess.CompletedProcess:
+        ports = ("--prefect-port", str(self.prefect), "--mlflow-port", str(self.mlflow))
+        return self.penstock("up", *ports)
+
+    @property
+    def status(self) -> dict:
+        return json.loads(self.penstock("status", "--json").stdout)
+
+    def part(self, name: str) -> dict:
+        return next(part for part in self.status["parts"] if part["name"] == name)
+
+    def ask(self, path: str, content: dict | None = None) -> dict:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.prefect}/api{path}",
+            data=None if content is None else json.dumps(content).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    @property
+    def deployment(self) -> dict:
+        (found,) = self.ask("/deployments/filter", {"deployments": {"name": {"any_": ["shop"]}}})
+        return found
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    pipeline = folder / "data" / "shop"
+    pipeline.mkdir(parents=True)
+    (pipeline / "pipeline.yaml").write_text(PIPELINE)
+    (pipeline / "rows.csv").write_text("age,bought\n" + "20,no\n60,yes\n" * 10)
+    (pipeline / "card.md").write_text("# Shop\n\nWho *buys*.\n")
+    house = House(folder)
+    done = house.up()
+    assert done.returncode == 0, done.stdout + done.stderr
+    token = read(house.home).token
+    yield house
+    house.penstock("down")
+    assert members(token) == []
+
+
+def wait_until(what, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.5)
+
+
+def test_everything_runs_and_status_says_where(house):
+    answer = house.penstock("status")
+    assert answer.returncode == 0
+    for words in ("prefect  up", "mlflow   up", "worker   up", f":{house.prefect}", "logs/mlflow"):
+        assert words in answer.stdout
+    assert "train/shop: 0 3 * * 1 Europe/Rome" in answer.stdout
+    found = house.status
+    assert found["up"]
+    assert all(Path(part["log"]).is_file() for part in found["parts"])
+    assert all(part["restarts"] == 0 for part in found["parts"])
+
+
+def test_the_deployment_is_what_the_files_say(house):
+    found = house.deployment
+    assert found["description"] == "# Shop\n\nWho *buys*.\n"
+    assert found["tags"] == ["penstock", "train"]
+    assert found["parameters"] == {"pipeline": "data/shop"}
+    assert found["global_concurrency_limit"]["limit"] == 1
+    assert found["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert found["schedules"][0]["schedule"]["timezone"] == "Europe/Rome"
+
+
+def test_the_server_refuses_a_wrong_value(house):
+    path = f"/deployments/{house.deployment['id']}/create_flow_run"
+    overrides = {"model": {"epochs": -1}}
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        house.ask(path, {"parameters": {"overrides": overrides}, "state": {"type": "SCHEDULED"}})
+    assert caught.value.code == 409
+    assert "overrides.model.epochs" in caught.value.read().decode()
+
+
+def test_both_pages_ask_this_port_and_mlflow_answers_loopback(house):
+    settings = f"http://127.0.0.1:{house.prefect}/ui-settings"
+    with urllib.request.urlopen(settings, timeout=30) as answer:
+        found = json.load(answer)
+    assert found["api_url"] == f"http://127.0.0.1:{house.prefect}/api"
+    assert found["available_uis"] == ["v1", "v2"]
+    for host in ("127.0.0.1", "localhost"):
+        with urllib.request.urlopen(f"http://{host}:{house.mlflow}/", timeout=30) as answer:
+            assert answer.status == 200
+
+
+def test_up_again_says_what_runs_and_deploys_again(house):
+    before = {part["name"]: part["pid"] for part in house.status["parts"]}
+    done = house.penstock("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Runs already" in done.stdout
+    assert "deployed train/shop" in done.stdout
+    assert {part["name"]: part["pid"] for part in house.status["parts"]} == before
+
+
+def test_a_run_in_another_shell_uses_these_servers(house):
+    """Its data is too small to train on: refused or not, its run is on both servers."""
+    done = house.penstock("train", "shop", "--json")
+    assert done.returncode in (0, 3), done.stderr
+    assert "Starting Prefect" not in done.stderr
+    run = json.loads(done.stdout)
+    tracked = f"http://127.0.0.1:{house.mlflow}/api/2.0/mlflow/runs/get?run_id={run['run_id']}"
+    with urllib.request.urlopen(tracked, timeout=30) as answer:
+        assert json.load(answer)["run"]["info"]["artifact_uri"].startswith("mlflow-artifacts:/")
+    assert house.ask(f"/flow_runs/{run['flow_run_id']}")["name"] == "train shop"
+
+
+def test_a_part_that_dies_comes_back_and_is_told(house):
+    before = house.part("mlflow")
+    os.kill(before["pid"], signal.SIGKILL)
+    wait_until(lambda: house.part("mlflow")["restarts"] == 1)
+    wait_until(lambda: house.status["up"])
+    after = house.part("mlflow")
+    assert after["pid"] != before["pid"]
+    assert "SIGKILL" in after["last_death"]
+
+
+def test_a_house_whose_supervisor_died_is_built_again_with_its_history(house):
+    known = house.deployment["id"]
+    old = read(house.home)
+    os.kill(old.supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: not old.supervisor.alive)
+    answer = house.penstock("status")
+    assert answer.returncode == 1
+    assert "penstock up" in answer.stdout
+    done = house.up()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not any(part.process.alive for part in old.parts)
+    assert house.deployment["id"] == known
+
+
+def test_no_secret_stands_in_logs_or_state(house):
+    files = [path for path in house.home.glob("logs/*") if path.is_file()]
+    assert len(files) > 3
+    for path in [*files, house.home / "servers.json"]:
+        assert SECRET not in path.read_text(errors="replace")
+
+
+def test_another_house_on_its_ports_is_refused_with_both_named(house, tmp_path):
+    other = House(tmp_path)
+    other.prefect, other.mlflow = house.prefect, house.mlflow
+    done = other.up()
+    assert done.returncode == 2
+    assert f"port {house.prefect}" in done.stderr
+    assert f"port {house.mlflow}" in done.stderr
+    assert house.status["up"]  # the stranger was left alone
+
+
+def test_down_leaves_nothing_behind_but_history(house):
+    """Last: there is no house after it."""
+    standing = read(house.home)
+    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    done = house.penstock("down")
+    assert done.returncode == 0, done.stderr
+    assert bystander.poll() is None
+    bystander.communicate()
+    assert members(standing.token) == []
+    assert not standing.supervisor.alive
+    assert read(house.home) is None
+    for port in (house.prefect, house.mlflow):
+        with socket.socket() as server:
+            assert server.connect_ex(("127.0.0.1", port)) != 0
+    assert (house.home / "prefect" / "prefect.db").is_file()
+    assert (house.home / "mlflow.db").is_file()
+    assert house.penstock("status").returncode == 1
+    assert house.penstock("down").returncode == 0
+    assert not Process(standing.supervisor.pid, standing.supervisor.started).alive
