@@ -1,6 +1,9 @@
 """The files of a new pipeline: readable by train, whole or not at all."""
 
 import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +12,7 @@ from penstock import spec
 from penstock.adapters.project import write_project
 from penstock.adapters.sources import open_source
 from penstock.adapters.store import LocalStore
+from penstock.cli import init
 from penstock.errors import BadInput
 from penstock.stages.ingest import ingest
 
@@ -119,3 +123,22 @@ def test_files_have_ordinary_rights(place):
     write_project(place / "p", snapshot, data, CONTRACT, base=place)
     assert (place / "p").stat().st_mode == (place / "ordinary").stat().st_mode
     assert os.access(place / "p" / "card.md", os.R_OK)
+
+
+def test_init_asks_a_database_and_train_reads_the_same_rows(tmp_path, monkeypatch):
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as database:
+        database.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, price REAL, label TEXT)")
+        values = [(k, k % 7 / 2, "yes" if k % 3 else "no") for k in range(60)]
+        database.executemany("INSERT INTO orders VALUES (?, ?, ?)", values)
+        database.commit()
+    monkeypatch.chdir(tmp_path)
+    query = "SELECT price, label\nFROM orders -- all: 'of' them\nORDER BY id"
+    init(Path("data/shop"), source="sqlite:///shop.db", query=query, target="label")
+    data = spec.read(tmp_path / "data/shop/pipeline.yaml").data
+    assert (data.source, data.query) == ("sqlite:///../../shop.db", query)
+    again = open_source(data, tmp_path / "data/shop")
+    assert sum(batch.num_rows for batch in again.batches()) == 60
+    monkeypatch.setenv("SHOP_DB_URL", f"sqlite:///{tmp_path}/shop.db")
+    init(Path("data/other"), source="${SHOP_DB_URL}#orders", target="label")
+    text = (tmp_path / "data/other/pipeline.yaml").read_text()
+    assert "${SHOP_DB_URL}#orders" in text and str(tmp_path) not in text
