@@ -24,6 +24,9 @@ EXTRAS = {"postgresql": "postgres"}
 CONNECT_SECONDS = 10
 """How long a server may take to answer at all (house choice)."""
 
+LOCK_SECONDS = 60
+"""How long to wait for another writer of an SQLite file (house choice)."""
+
 MOST_NAMES = 20
 """Most tables that one message lists (house choice)."""
 
@@ -65,10 +68,12 @@ def connect(said: str, folder: Path, where: str, *, to_write: bool = False) -> E
     options: dict[str, Any] = {}
     if url.get_backend_name() == "sqlite":
         url = _sqlite(url, folder, where, to_write)
-    elif to_write:
-        options["isolation_level"] = "SERIALIZABLE"  # two that write one window: one of them
+    elif to_write and url.get_backend_name() != "postgresql":
+        options["isolation_level"] = "SERIALIZABLE"  # of two that write one window, one
     if url.get_backend_name() in ("postgresql", "mysql", "mariadb"):
         options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
+    if url.get_backend_name() == "sqlite":
+        options["connect_args"] = {"timeout": LOCK_SECONDS}
     try:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, **options)
     except ImportError as error:

@@ -45,7 +45,7 @@ def open_sink(said: str, folder: Path, where: str = "--output") -> ports.Sink:
         return tables.TableSink(url, table, folder, where)
     from penstock.adapters.sinks import files
 
-    place = files.place_of(address.filled(said, where), folder, where)
+    place = files.place_of(said, folder, where)
     title = endings.titled(said)
     if said.endswith("/") or place.is_folder:
         return files.FolderSink(place, title)

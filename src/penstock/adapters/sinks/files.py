@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from penstock.adapters import endings, remote
-from penstock.adapters.address import is_url, without_secrets
+from penstock.adapters.address import filled, is_url
 from penstock.adapters.sinks.formats import writer_of
 
 if TYPE_CHECKING:
@@ -81,12 +81,12 @@ class Place:
 
 
 def place_of(said: str, folder: Path, where: str) -> Place:
-    """The place that a path or a URL means, with its references filled in."""
-    said = said.removeprefix("file://")
-    if not is_url(said):
-        return Place(os.path.normpath(folder.absolute() / said), None, endings.titled(said))
-    files, path = remote.filesystem(said, where)
-    return Place(path, files, without_secrets(said))
+    """The place that a path or a URL means."""
+    text = filled(said, where).removeprefix("file://")
+    if not is_url(text):
+        return Place(os.path.normpath(folder.absolute() / text), None, endings.titled(said))
+    files, path = remote.filesystem(text, where)
+    return Place(path, files, said)
 
 
 class FileSink:

@@ -71,6 +71,7 @@ class _Rows:
         rows = flat(labelled(rows, self._window))
         if self.table is None:
             self.table = self._opened(rows.schema)
+            self._lock(self._window)
             old = self.table.delete().where(self.table.c[WINDOW] == self._window)
             self._connection.execute(old)
         if not rows.num_rows:
@@ -81,10 +82,26 @@ class _Rows:
             for batch in rows.to_batches(max_chunksize=INSERT_ROWS):
                 self._connection.execute(self.table.insert(), batch.to_pylist())
 
+    def _is_there(self) -> bool:
+        return sqlalchemy.inspect(self._connection).has_table(self._name, self._schema)
+
+    def _lock(self, what: str) -> bool:
+        """Wait until nobody else writes this window of the table, or makes the table.
+
+        SQLite has one writer at a time anyhow; on other databases the transaction is
+        serializable, and of two that write the same window at once one gets an error.
+        """
+        if self._connection.dialect.name == "postgresql":
+            key = f"{self._schema}.{self._name}.{what}"
+            number = sqlalchemy.func.hashtextextended(key, 0)
+            asked = sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(number))
+            self._connection.execute(asked)
+        return True
+
     def _opened(self, schema: pa.Schema) -> Table:
         """The table as it is, or made for these columns."""
         metadata = sqlalchemy.MetaData()
-        if not sqlalchemy.inspect(self._connection).has_table(self._name, self._schema):
+        if not self._is_there() and not (self._lock("") and self._is_there()):
             columns = [sqlalchemy.Column(field.name, _type(field)) for field in schema]
             made = sqlalchemy.Table(self._name, metadata, *columns, schema=self._schema)
             sqlalchemy.Index(f"ix_{self._name}_{WINDOW}", made.c[WINDOW])

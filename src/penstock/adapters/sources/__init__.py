@@ -56,7 +56,7 @@ def open_source(data: spec.Data, folder: Path) -> ports.Source:
                 "remove it, or say a database's URL as data.source",
             )
         )
-    start, path = place.place_of(address.filled(data.source, "data.source"), folder)
+    start, path = place.place_of(data.source, folder)
     if location.is_pattern(path):
         from penstock.adapters.sources import media
 

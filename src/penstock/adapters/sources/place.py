@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from penstock.adapters import remote
+from penstock.adapters.address import filled, is_url
 
 BLOCK_BYTES = 1 << 23
 """Bytes that one request to a server asks for when a file is read in order (house choice)."""
@@ -151,24 +152,23 @@ def _is_hidden(name: str) -> bool:
     return file.startswith(".") or any(folder.startswith((".", "__")) for folder in folders)
 
 
-def place_of(source: str, folder: Path) -> tuple[Place, str]:
+def place_of(said: str, folder: Path) -> tuple[Place, str]:
     """Where a source starts, and what it names there.
 
     Parameters
     ----------
-    source : str
-        A path or a URL, with its references filled in.
+    said : str
+        A path or a URL, as the spec says it.
     folder : Path
         Where a relative path starts.
 
     Raises
     ------
     BadInput
-        An unknown protocol, or one whose package is not installed.
+        An unknown protocol, or one whose package is not installed; a reference that cannot
+        be filled in.
     """
-    from penstock.adapters.address import is_url, without_secrets
-
-    source = source.removeprefix("file://")
+    source = filled(said, "data.source").removeprefix("file://")
     if not is_url(source):
         return Local(folder), source
     query = ""
@@ -176,4 +176,4 @@ def place_of(source: str, folder: Path) -> tuple[Place, str]:
         source, mark, rest = source.partition("?")
         query = mark + rest
     files, path = remote.filesystem(source, "data.source")
-    return Remote(files, "", without_secrets(source), query), path
+    return Remote(files, "", said, query), path

@@ -129,9 +129,9 @@ class SqlSource:
 
     def _sqlite_types(self, names: list[str]) -> list[pa.DataType]:
         """One type a column, over all rows: SQLite types values, not columns."""
-        quote = self._engine.dialect.identifier_preparer.quote_identifier
-        asked = ", ".join(f"group_concat(DISTINCT typeof({quote(name)}))" for name in names)
-        query = f"SELECT {asked} FROM ({self._query})"  # noqa: S608 (names are quoted)
+        places = [f"c{place}" for place in range(len(names))]
+        asked = ", ".join(f"group_concat(DISTINCT typeof({place}))" for place in places)
+        query = f"WITH q({', '.join(places)}) AS (\n{self._query}\n) SELECT {asked} FROM q"  # noqa: S608
         with _asked(self._engine), self._engine.connect() as connection:
             row = _streamed(connection, query).one()
         return [

@@ -7,6 +7,8 @@ import json
 import lzma
 import math
 import sqlite3
+import threading
+import time
 from contextlib import closing
 
 import fsspec
@@ -257,16 +259,21 @@ def test_a_postgresql_table(postgres, tmp_path):
         write(sink, pa.table({"id": ["no number"]}), window="1")
 
 
-def test_two_that_write_one_window_at_once_do_not_double_it(postgres, tmp_path):
+def test_two_that_write_at_once_do_not_double_a_window(postgres, tmp_path):
     import psycopg
 
-    write(open_sink(f"{postgres}#scores", tmp_path), SCORES.slice(0, 0))
-    first, second = (open_sink(f"{postgres}#scores", tmp_path).window("1") for _ in range(2))
-    one, two = first.__enter__(), second.__enter__()
-    one.write(SCORES)
-    two.write(SCORES)
-    first.__exit__(None, None, None)
-    with pytest.raises(BadInput, match="could not serialize"):
-        second.__exit__(None, None, None)
+    def late(window):
+        write(open_sink(f"{postgres}#scores", tmp_path), SCORES.slice(0, 1), window=window)
+
+    others = [threading.Thread(target=late, args=[window]) for window in "12"]
+    with open_sink(f"{postgres}#scores", tmp_path).window("1") as out:
+        out.write(SCORES)  # makes the table, which the others wait for
+        for other in others:
+            other.start()
+        time.sleep(0.3)
+        out.write(SCORES)
+    for other in others:
+        other.join(timeout=20)
     with psycopg.connect(postgres.replace("+psycopg", "")) as connection:
-        assert connection.execute("SELECT count(*) FROM scores").fetchone() == (2,)
+        found = connection.execute('SELECT "window", count(*) FROM scores GROUP BY 1 ORDER BY 1')
+        assert found.fetchall() == [("1", 1), ("2", 1)]

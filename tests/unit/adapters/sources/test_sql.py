@@ -61,6 +61,8 @@ def test_a_table_comes_typed_in_the_order_of_its_key(shop):
 def test_a_query_a_view_and_odd_names(shop):
     query = "SELECT id * 2 AS twice FROM orders\n ORDER BY 1 DESC;"
     assert rows(opened(shop, query=query)) == [{"twice": 4}, {"twice": 2}]
+    counted = rows(opened(shop, query="SELECT count(*), 'x' FROM orders -- all of them"))
+    assert counted == [{"count(*)": 2, "'x'": "x"}]
     assert rows(opened(shop, query="dear")) == [{"id": 2, "price": 2.0}]
     assert rows(opened(shop, query="two words")) == [{"a b": 1, "100%": ":x"}]
     said = "SELECT ' :x %s 5%' AS sign, 1 AS price"
