@@ -50,8 +50,14 @@ def test_help_imports_nothing_heavy(words):
 def test_help_names_every_command(penstock):
     status, out, err = penstock("--help")
     assert (status, err) == (0, "")
-    for command in ("init", "train", "report", "sample", "schema", "doctor"):
+    for command in ("init", "train", "report", "verify", "sample", "schema", "doctor"):
         assert command in out
+
+
+def test_verify_of_nothing_is_a_bad_call(penstock):
+    status, out, err = penstock("verify", "nowhere")
+    assert (status, out) == (2, "")
+    assert "PIPELINE is a folder" in err
 
 
 def test_schema_is_json_that_knows_the_fields(penstock):

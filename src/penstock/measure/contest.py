@@ -215,7 +215,10 @@ def _beats(metric: str, found: Gain) -> Check:
 
 def _not_worse(metric: str, subject: str, found: Gain, lack: str) -> Check:
     shown = f"its gain in {metric} is {_gain_text(metric, found)}"
-    small = f"Too small a group to judge: {lack}. It does not keep the challenger out."
+    small = (
+        f"Too small a group to judge: {lack}. It keeps the challenger out only where the action of"
+        " gates.champion_group is to refuse."
+    )
     return Check(
         name="champion_group",
         stage=STAGE,

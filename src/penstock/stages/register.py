@@ -44,7 +44,8 @@ from penstock.spec import Pipeline
 CONTESTS = 3
 """How often a champion that changes in the meantime is compared again (house choice)."""
 
-MODEL_TAG, TEST_TAG, SERVABLE_TAG = "penstock.model", "penstock.test", "penstock.servable"
+MODEL_TAG, PROFILE_TAG, TEST_TAG = "penstock.model", "penstock.profile", "penstock.test"
+SERVABLE_TAG = "penstock.servable"
 VERDICT_TAG, METRIC_TAG = "penstock.verdict", "penstock.metric."
 DECISION_TAG, BYTES_TAG = "penstock.decision", "penstock.decision.bytes"
 
@@ -127,6 +128,7 @@ def register(
         return _written(known.model_copy(update={"champion": champion.number}), write)
     table = store.table(test)
     tags = _tags(scorecard, verdict, test) | {MODEL_TAG: model}
+    tags[PROFILE_TAG] = profile.fingerprint if profile else "none"
     tags |= {f"penstock.fingerprint.{k}": v for k, v in decision.fingerprints.items()}
     files = files_of(fitted, policy, profile, store)
     expected = store.table(scorecard.predictions)
@@ -208,7 +210,8 @@ class _Servant:
         """The version, what its package answers, and the judged check; no version if refused."""
         with tempfile.TemporaryDirectory() as folder:
             known = self.registry.same(name, tags[MODEL_TAG])
-            if known:  # its package may carry older code: it has to serve today as well
+            # its package may carry older code: it has to serve today as well
+            if known and known.tags.get(PROFILE_TAG) == tags[PROFILE_TAG]:
                 answer, check = self._served(self.registry.fetch(known, Path(folder) / "known"))
                 if answer is not None:
                     return known, answer, check
@@ -362,14 +365,16 @@ def against(checks: list[Check]) -> str:
     """Why the challenger is not promoted; empty when it is.
 
     ``beats_champion`` has to pass, by more than nothing: a tie keeps the champion. A judged
-    group keeps it too; one that is too small to judge does not.
+    group keeps it too; one that is too small to judge does so only where the gate's action is
+    to refuse.
     """
     beats = checks[0]
     if beats.outcome != "pass":
         return f"its gain over the champion is not shown. {beats.why}"
     if beats.value is not None and beats.limit is not None and beats.value <= beats.limit:
         return f"a tie keeps the champion. {beats.why}"
-    worse = [check for check in checks[1:] if check.outcome not in ("pass", "insufficient")]
+    allowed = ("pass", "insufficient")
+    worse = [check for check in checks[1:] if check.blocks or check.outcome not in allowed]
     if not worse:
         return ""
     listed = "; ".join(f"{check.subject}: {check.why}" for check in worse)

@@ -271,6 +271,16 @@ def test_a_version_left_without_alias_is_promoted_by_the_next_run(tmp_path: Path
     assert registry.rescored == ["model", "known"]
 
 
+def test_another_profile_makes_a_version_of_its_own(tmp_path: Path) -> None:
+    registry = answering(model=GOOD, known=GOOD)
+    run(tmp_path).register(registry)
+    registry.aliases.clear()
+    this = run(tmp_path)
+    this.profile = Profile(sketch=this.store.keep_bytes(b"sketch", ".json"))
+    decision = this.register(registry)
+    assert (decision.version, registry.rescored) == ("2", ["model", "model"])
+
+
 def test_a_version_whose_package_serves_no_longer_is_made_again(tmp_path: Path) -> None:
     registry = answering(model=GOOD, known=BAD)
     run(tmp_path).register(registry)
@@ -370,8 +380,13 @@ def test_a_group_too_small_to_judge_is_named_and_does_not_keep_the_champion(
     decision = this.register(registry)
     outcomes = [c.outcome for c in decision.checks if c.name == "champion_group"]
     assert len(outcomes) == 4
+    assert "insufficient" in outcomes
     assert set(outcomes) <= {"pass", "insufficient"}
     assert decision.verdict == "registered"
+    this.gates = Gates(champion_group=Gate(limit=-0.02, action="refuse"))
+    strict = this.register(with_champion(BETTER, scores(1.9, seed=0), {}))
+    assert strict.verdict == "kept_champion"
+    assert "Too small a group to judge" in strict.why
 
 
 def test_decisions_count_where_the_metric_reads_them(tmp_path: Path) -> None:
