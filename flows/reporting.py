@@ -79,14 +79,15 @@ def _log_to_mlflow(run: Run, decision: Decision, html: str) -> None:
             tracking.log_datasets(run_id, parts, text)
         if stage != "judge":
             tracking.log_metrics(run_id, stage, numbers | {"seconds": run.seconds[stage]})
-    tracking.log_files(
-        run_id,
-        {
-            "report.html": html,
-            "spec.yaml": yaml.safe_dump(spec, sort_keys=False, allow_unicode=True),
-            "decision.json": json.dumps(decision.answer(), indent=2),
-        },
-    )
+    files = {
+        "report.html": html,
+        "spec.yaml": yaml.safe_dump(spec, sort_keys=False, allow_unicode=True),
+        "decision.json": json.dumps(decision.answer(), indent=2),
+        "model_card.md": run.card(decision.checks),
+    }
+    if decision.record:
+        files["decision_record.json"] = run.store.path(decision.record).read_text("utf-8")
+    tracking.log_files(run_id, files)
     outcomes = {f"{check.outcome}" for check in decision.checks}
     refused = [check.label for check in decision.checks if check.outcome == "refuse"]
     tracking.tag(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from flows.progress import StageProgress
 from penstock import fingerprint, spec
 from penstock.evidence import Check, Frozen
 from penstock.ports import Progress
-from penstock.records import Decision, Record, Scorecard, Snapshot
+from penstock.records import Blob, Decision, Record, Snapshot
 from penstock.services import Services
 
 _current: ContextVar[Run] = ContextVar("penstock_run")
@@ -99,12 +100,29 @@ class Run:
         """Who is told how far a stage has come."""
         return StageProgress(stage)
 
-    def card(self, scorecard: Scorecard) -> str:
-        """The model version's description: the pipeline's card and what this run measured."""
+    @cached_property
+    def commit(self) -> str:
+        """Git commit of the pipeline's folder; empty without one."""
+        from penstock.adapters.tracking.runs import git_state
+
+        return git_state(self.services.folder)[0]
+
+    def card(self, checks: list[Check]) -> str:
+        """The model card, from what a person wrote and from this run's records."""
+        from penstock.adapters.card import model_card
+
         path = self.services.folder / "card.md"
-        text = path.read_text(encoding="utf-8") if path.is_file() else self.spec.description
-        lines = [f"- {name}: {_interval(estimate)}" for name, estimate in scorecard.metrics.items()]
-        return "\n".join([text.strip(), "", "## Measured on the test rows (95%)", "", *lines])
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        return model_card(self.spec, self.records, checks, text, self.mlflow_run, self.commit)
+
+    def keep(self, decision: Decision) -> Blob:
+        """Write the decision record, and keep it in the store."""
+        from prefect.runtime import flow_run
+
+        from penstock.ledger import decision_record
+
+        known = self.keys, self.spec, self.contract, self.commit, str(flow_run.id or "")
+        return decision_record(decision, self.records, *known).keep(self.store)
 
     def begin(self, snapshot: Snapshot) -> None:
         """Hold the spec's choices against the columns, and start the MLflow run.
@@ -204,8 +222,3 @@ def decision_of(flow: Flow[..., Any], *parameters: Any) -> Decision:
     if isinstance(found, BaseException):
         raise found
     return cast(Decision, found)
-
-
-def _interval(estimate: Any) -> str:
-    ends = "" if estimate.low is None else f" ({estimate.low:.4f} to {estimate.high:.4f})"
-    return "not defined" if estimate.value is None else f"{estimate.value:.4f}{ends}"

@@ -149,17 +149,16 @@ def bias(
     test: Rows,
     sensitive: list[str],
     spec: BiasSpec,
-    plain_fitted: Fitted,
-    plain_policy: Policy,
+    before: Fitted | None,
+    before_policy: Policy | None,
     seed: int,
 ) -> Findings:
     """Compare groups, before and after a mitigation."""
     from penstock.stages.bias import bias
 
     run = current()
-    plain = (None, None) if spec.mitigation == "none" else (plain_fitted, plain_policy)
-    tell = run.progress("bias")
-    return bias(fitted, scorecard, train, test, sensitive, spec, *plain, seed, run.store, tell)
+    given = (fitted, scorecard, train, test, sensitive, spec, before, before_policy, seed)
+    return bias(*given, run.store, run.progress("bias"))
 
 
 @stage(timeout_seconds=4 * HOUR)
@@ -199,6 +198,7 @@ def register(
     test: Rows,
 ) -> Decision:
     """Give the model a version and an alias, if its verdict lets it."""
+    from penstock.adapters.card import shortened
     from penstock.stages.register import register
 
     run = current()
@@ -214,18 +214,20 @@ def register(
         run.services.registry,
         run.store,
         run_id=run.mlflow_run,
-        card=run.card(scorecard),
+        card=shortened(run.card(verdict.checks)),
         fingerprints=run.fingerprints,
+        write=run.keep,
     )
 
 
 def refuse(verdict: Verdict) -> Decision:
     """The decision when the data alone is refused: nothing was trained."""
     run = current()
-    return Decision(
+    decision = Decision(
         verdict="refused",
         model=run.spec.registered_name,
         fingerprints=run.fingerprints,
         checks=verdict.checks,
         why="The data was refused before training; no model was made.",
     )
+    return decision.model_copy(update={"record": run.keep(decision)})

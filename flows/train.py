@@ -53,9 +53,10 @@ def train(pipeline: str, refresh: Refresh = False, overrides: Overrides = UNCHAN
         if not verdict.passed:
             return run.end(refuse(verdict))
 
-        plain = learn(parts, spec, mitigation="none")
-        fitted, policy = plain
+        fitted, policy = learn(parts, spec, mitigation="none")
+        before, before_policy = None, None
         if spec.bias.mitigation != "none":
+            before, before_policy = fitted, policy
             fitted, policy = learn(parts, spec, spec.bias.mitigation)
 
         train, test, seed = parts.train, parts.test, spec.split.seed
@@ -63,7 +64,7 @@ def train(pipeline: str, refresh: Refresh = False, overrides: Overrides = UNCHAN
         stress(fitted, policy, test, seed)
         explain(fitted, policy, train, test, seed)
         sensitive = spec.data.sensitive
-        bias(fitted, scorecard, train, test, sensitive, spec.bias, *plain, seed)
+        bias(fitted, scorecard, train, test, sensitive, spec.bias, before, before_policy, seed)
         reference = profile(fitted, policy, scorecard, train, test, spec.profile, sensitive)
 
         verdict = judge(run.checks, spec.gates, run.required())
