@@ -128,8 +128,9 @@ class DecisionRecord(Frozen):
     checks: list[Check]
 
     def keep(self, store: Store) -> Blob:
-        """Keep it in the store."""
-        return store.keep_bytes(fingerprint.canonical(self.model_dump(mode="json")), ".json")
+        """Keep it in the store, its stages in the order of the story."""
+        text = json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1)
+        return store.keep_bytes(text.encode(), ".json")
 
 
 def decision_record(

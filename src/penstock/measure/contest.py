@@ -192,7 +192,7 @@ def _in_group(
     reach = max(found.value - found.low, RULE_OF_THREE / len(rows))
     if reach <= WIDEST or found.value - reach >= -WIDEST or found.high < 0:
         return found, ""
-    return found, f"its interval reaches {reach:.3f} below the gain, more than {WIDEST}"
+    return found, f"{len(rows)} rows leave {reach:.3f} below the gain open, more than {WIDEST}"
 
 
 def _beats(metric: str, found: Gain) -> Check:

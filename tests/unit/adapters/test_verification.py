@@ -151,8 +151,9 @@ def test_an_untouched_chain_holds(registered: Registered) -> None:
     assert result.notes == []
     names = [link.name for link in result.links]
     assert names[0] == "the decision record in the store"
-    assert "ingest.rows in the store" in names
-    assert "fit.weights in the store" in names
+    story = [names.index(n) for n in ("ingest.rows in the store", "fit.weights in the store")]
+    assert story == sorted(story)
+    assert names.index("the record of split") < names.index("the record of decide")
     assert names[-2:] == ["the verdict", "the alias champion"]
     assert result.answer()["links"] == len(names)
     assert f"All {len(names)} links of toy 1 hold." in show(result)

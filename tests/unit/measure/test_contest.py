@@ -70,7 +70,11 @@ def test_a_better_metric_does_not_hide_a_group_that_lost() -> None:
 
 @pytest.mark.parametrize(
     ("rows", "one_class", "said"),
-    [(20, False, "fewer than 30"), (60, True, "0 rows outside"), (60, False, "reaches")],
+    [
+        (20, False, "fewer than 30"),
+        (60, True, "0 rows outside"),
+        (60, False, "below the gain open"),
+    ],
 )
 def test_a_group_too_small_to_judge_says_so(rows: int, one_class: bool, said: str) -> None:
     target, ours, theirs = made(4000, 0.5, 0.5)
