@@ -16,14 +16,12 @@ from captum.attr import IntegratedGradients
 from numpy.typing import NDArray
 from torch import Tensor
 
-from penstock.learning.encodings import spans
+from penstock.learning.encodings import batch_rows, spans
 from penstock.learning.network import Network
 
 NUM_STEPS = 32
 """Points on the way (house choice: the attributions of a trained network then miss the answer by
 less than 1% or so)."""
-BATCH_ROWS = 4096
-"""Points through the backbone at once (house choice)."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def integrated_gradients(
             baselines=baseline,
             additional_forward_args=() if codes is None else (codes,),
             n_steps=NUM_STEPS,
-            internal_batch_size=max(BATCH_ROWS, len(encoded)),
+            internal_batch_size=max(batch_rows(network), len(encoded)),
         )
         with torch.no_grad():
             moved = answers(network, encoded, codes)

@@ -18,6 +18,8 @@ BATCH_ROWS = 512
 """Rows encoded at once (house choice: the planes of many images are large)."""
 OUTPUT_ROWS = 4096
 """Rows through the backbone at once (house choice)."""
+LARGEST_BATCH = 1 << 25
+"""Numbers held at once (house choice: 128 MiB)."""
 WORK_A_PIXEL = 18_000
 """Multiplications that the image encoder spends on an element of its input (counted at sides
 28 and 64)."""
@@ -57,13 +59,65 @@ def column_encodings(network: Network, name: str, arrays: dict[str, NDArray[np.g
     return torch.cat(parts)
 
 
-def outputs(network: Network, encoded: Tensor) -> NDArray[np.float32]:
-    """Outputs of every member ``float32[n, members, outputs]`` for encodings, without learning."""
-    network.eval()
-    with torch.no_grad():
-        parts = [network.outputs(network.hidden(some)).cpu() for some in encoded.split(OUTPUT_ROWS)]
-    found: NDArray[np.float32] = torch.cat(parts).numpy()
-    return found
+class Exchange:
+    """Encoded rows of which one column at a time is exchanged, at that column's cost alone.
+
+    The first layer's sums are kept; a column that changes moves them by its own part.
+
+    Parameters
+    ----------
+    network : Network
+        Whose outputs are asked for.
+    encoded : float32[n, d]
+        From :func:`encodings`.
+    """
+
+    def __init__(self, network: Network, encoded: Tensor):
+        self.network, self.encoded = network.eval(), encoded
+        self.spans = spans(network)
+        with torch.no_grad():
+            self.sums = torch.cat(
+                [
+                    network.layers[0](some[:, None] * network.scale)
+                    for some in encoded.split(batch_rows(network))
+                ]
+            )
+
+    def outputs(self) -> NDArray[np.float32]:
+        """Outputs of every member as the rows are, ``float32[n, members, outputs]``."""
+        return self._outputs(self.sums)
+
+    def outputs_with(self, name: str, found: Tensor, rows: Tensor) -> NDArray[np.float32]:
+        """Outputs of some rows with a column exchanged.
+
+        Parameters
+        ----------
+        name : str
+            The column.
+        found : float32[k, width]
+            Its encodings in the rows.
+        rows : int64[k]
+            Numbers of the rows.
+        """
+        span = self.spans[name]
+        weights: Tensor = self.network.layers[0].weight  # type: ignore[assignment]
+        with torch.no_grad():
+            step = (found - self.encoded[rows, span])[:, None] * self.network.scale[:, span]
+            return self._outputs(self.sums[rows] + step @ weights[:, span].T)
+
+    def _outputs(self, sums: Tensor) -> NDArray[np.float32]:
+        with torch.no_grad():
+            parts = [
+                self.network.outputs(self.network.deeper(some)).cpu()
+                for some in sums.split(OUTPUT_ROWS)
+            ]
+        found: NDArray[np.float32] = torch.cat(parts).numpy()
+        return found
+
+
+def batch_rows(network: Network) -> int:
+    """Rows whose encodings, once a member, are held at once: 1 to :data:`OUTPUT_ROWS`."""
+    return max(1, min(OUTPUT_ROWS, LARGEST_BATCH // max(1, network.scale.numel())))
 
 
 def work_of_row(network: Network, rows: Encoded) -> float:
@@ -77,6 +131,12 @@ def work_of_row(network: Network, rows: Encoded) -> float:
         if tensor.ndim > 1 and len(tensor)
     )
     return float(backbone + WORK_A_PIXEL * pixels)
+
+
+def work_of_exchange(network: Network, rows: Encoded) -> float:
+    """Multiplications for one row of which one column is exchanged, roughly."""
+    first = network.shape.members * network.layers[0].weight.numel()  # type: ignore[operator]
+    return work_of_row(network, rows) - first * (1 - 1 / len(network.names))
 
 
 def affordable(num_rows: int, work_a_row: float, work: float, least: int, most: int) -> int:

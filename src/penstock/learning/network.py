@@ -79,10 +79,15 @@ class Network(nn.Module):
 
     def hidden(self, encoded: Tensor) -> Tensor:
         """What the backbone makes of encoded columns, ``float32[batch, members, width]``."""
-        hidden = (encoded[:, None] * self.scale).flatten(0, 1)
-        for layer in self.layers:
+        first = self.layers[0]((encoded[:, None] * self.scale).flatten(0, 1))
+        return self.deeper(first).view(encoded.shape[0], self.shape.members, -1)
+
+    def deeper(self, first: Tensor) -> Tensor:
+        """What the backbone makes of its first layer's sums, ``float32[..., width]``."""
+        hidden = self.dropout(torch.relu(first))
+        for layer in list(self.layers)[1:]:
             hidden = self.dropout(torch.relu(layer(hidden)))
-        return hidden.view(encoded.shape[0], self.shape.members, hidden.shape[-1])
+        return hidden
 
     def outputs(self, hidden: Tensor) -> Tensor:
         """Outputs of every member's head, ``float32[batch, members, num_outputs]``."""

@@ -23,7 +23,13 @@ from torch import Tensor
 from penstock.evidence import Check, Evidence
 from penstock.learning import attribution
 from penstock.learning.attribution import Attributions
-from penstock.learning.encodings import affordable, encodings, outputs, spans, work_of_row
+from penstock.learning.encodings import (
+    Exchange,
+    affordable,
+    encodings,
+    work_of_exchange,
+    work_of_row,
+)
 from penstock.measure import attribution_tables, drops, ranks
 from penstock.measure.attribution_tables import Importance
 from penstock.measure.drops import Scored
@@ -32,14 +38,14 @@ from penstock.model import Model
 from penstock.ports import Progress, Store
 from penstock.records import Findings, Fitted, Policy, Rows
 
-MOST_ROWS, LEAST_ROWS = 500, 64
+MOST_ROWS, LEAST_ROWS = 500, 40
 MOST_SHUFFLED, LEAST_SHUFFLED = 1_500, 200
 WORK = 5e10
 """Rows that are attributed, and rows that are shuffled, by the multiplications that each may cost
 (house choice: some ten seconds on two cores, together with the copies)."""
 BASELINE_ROWS = 2_000
 """Training rows whose mean encoding is the baseline (house choice)."""
-NUM_COPIES, COPY_ROWS = 10, 48
+NUM_COPIES, COPY_ROWS, LEAST_COMPARED = 10, 48, 10
 """Random copies, and rows on which each is compared (house choice: on generated tables the
 correlation is then good to about 0.1)."""
 NUM_SHUFFLES = 4
@@ -141,18 +147,24 @@ class Study:
 
     def __init__(self, model: Model, train: pa.Table, test: pa.Table, seed: int):
         self.model, self.seed = model, seed
-        network, work = model.network, work_of_row(model.network, model.encoded(test.slice(0, 1)))
-        shuffles = work * NUM_SHUFFLES * min(MAX_COLUMNS, len(network.names))
+        network, one = model.network, model.encoded(test.slice(0, 1))
+        work = work_of_row(network, one)
+        shuffles = (
+            work_of_exchange(network, one) * NUM_SHUFFLES * min(MAX_COLUMNS, len(network.names))
+        )
         count = affordable(test.num_rows, shuffles, WORK, LEAST_SHUFFLED, MOST_SHUFFLED)
         chosen = np.random.default_rng(seed).choice(test.num_rows, count, replace=False)
         table = test.take(pa.array(chosen))
         self.target = model.task.encode_target(table[model.layout.target], model.layout)
         self.encoded = encodings(network, model.encoded(table))
-        scores = self.scores_of(self.encoded)
+        self.exchange = Exchange(network, self.encoded)
+        scores = self.scores_of(self.exchange.outputs())
         self.before = Scored(scores, model.decided(table, scores))
         self.table = table
         steps = work * attribution.NUM_STEPS * 3  # there and back
         self.num_rows = affordable(count, steps, WORK, LEAST_ROWS, MOST_ROWS)
+        copies = steps * (NUM_COPIES + 1)
+        self.num_compared = affordable(self.num_rows, copies, WORK, LEAST_COMPARED, COPY_ROWS)
         count = affordable(train.num_rows, work, WORK, LEAST_ROWS, BASELINE_ROWS)
         chosen = np.linspace(0, train.num_rows - 1, count).astype(np.int64)
         self.seen = model.encoded(train.take(pa.array(chosen)))
@@ -170,10 +182,10 @@ class Study:
             return None
         return torch.from_numpy(self.before.decided[: self.num_rows].astype(np.int64))
 
-    def scores_of(self, encoded: Tensor) -> NDArray[Any]:
-        """Tempered scores of encodings."""
+    def scores_of(self, outputs: NDArray[np.float32]) -> NDArray[Any]:
+        """Tempered scores of the network's outputs."""
         model = self.model
-        scores = model.task.decode(outputs(model.network, encoded), model.learnt.target)
+        scores = model.task.decode(outputs, model.learnt.target)
         return model.task.tempered(scores, model.policy.temperature)
 
     def attributions(self) -> Attributions:
@@ -183,7 +195,7 @@ class Study:
 
     def likeness(self, found: Attributions) -> Likeness:
         """How alike the attributions are to those of networks that learnt nothing."""
-        count = min(COPY_ROWS, self.num_rows)
+        count = self.num_compared
         codes = None if self.codes is None else self.codes[:count]
         network, mine = self.model.network, found.shares[:count]
         copies = []
@@ -200,16 +212,16 @@ class Study:
 
     def importance(self, name: str, metric: str) -> Importance:
         """What shuffling one column costs."""
-        model, span = self.model, spans(self.model.network)[name]
+        model, here = self.model, self.encoded[:, self.exchange.spans[name]]
         rng = np.random.default_rng([self.seed, model.network.names.index(name)])
         target, losses = self.target, model.task.row_losses(self.before.scores, self.target)
         base = drops.measured(metric, target, self.before)
         pairs = drops.draws(metric, target, self.before, self.seed)
         values, samples, rises = [], [], []
         for _ in range(NUM_SHUFFLES):
-            shuffled = self.encoded.clone()
-            shuffled[:, span] = shuffled[torch.from_numpy(rng.permutation(len(target))), span]
-            scores = self.scores_of(shuffled)
+            dealt = here[torch.from_numpy(rng.permutation(len(target)))]
+            everyone = torch.arange(len(target))
+            scores = self.scores_of(self.exchange.outputs_with(name, dealt, everyone))
             after = Scored(scores, model.decided(self.table, scores))
             values.append(drops.worse(metric, base, drops.measured(metric, target, after)))
             again = drops.draws(metric, target, after, self.seed)

@@ -21,13 +21,12 @@ from penstock import modalities
 from penstock.evidence import Check, Evidence
 from penstock.learning.attribution import sensitivity
 from penstock.learning.encodings import (
+    Exchange,
     affordable,
     column_encodings,
     encodings,
-    outputs,
-    work_of_row,
+    work_of_exchange,
 )
-from penstock.learning.encodings import spans as spans_of
 from penstock.measure import drops, stress_tables
 from penstock.measure.drops import Scored
 from penstock.modalities import Stress
@@ -37,7 +36,7 @@ from penstock.records import Findings, Fitted, Policy, Rows
 
 MAX_COLUMNS = 16
 """Columns that are stressed one by one (house choice): of more, those that move answers most."""
-MOST_ROWS, LEAST_ROWS = 2_000, 300
+MOST_ROWS, LEAST_ROWS = 2_000, 200
 WORK = 2e11
 """Rows of the sample, by the multiplications that all shifts may cost (house choice: some ten
 seconds on two cores)."""
@@ -137,7 +136,7 @@ class Bench:
 
     def __init__(self, model: Model, test: pa.Table, seed: int):
         self.model, self.seed = model, seed
-        work_a_row = work_of_row(model.network, model.encoded(test.slice(0, 1)))
+        work_a_row = work_of_exchange(model.network, model.encoded(test.slice(0, 1)))
         num_columns = min(MAX_COLUMNS, len(model.layout.features))
         passes = max(1, 9 * num_columns)  # three stresses, three strengths
         count = affordable(test.num_rows, work_a_row * passes, WORK, LEAST_ROWS, MOST_ROWS)
@@ -146,8 +145,8 @@ class Bench:
         self.reduce()
         self.target = model.task.encode_target(self.table[model.layout.target], model.layout)
         self.encoded = encodings(model.network, model.encoded(self.table))
-        self.spans = spans_of(model.network)
-        scores = self.scores_of(self.encoded)
+        self.exchange = Exchange(model.network, self.encoded)
+        scores = self.scores_of(self.exchange.outputs())
         self.before = Scored(scores, model.decided(self.table, scores))
 
     def reduce(self) -> None:
@@ -156,16 +155,13 @@ class Bench:
             modality = modalities.load(column.modality)
             if hasattr(modality, "reduced"):
                 state = self.model.learnt.columns[column.name]
-                self.exchange(column.name, modality.reduced(self.table[column.name], state))
+                small = modality.reduced(self.table[column.name], state)
+                self.table = _exchanged(self.table, column.name, small)
 
-    def exchange(self, name: str, column: pa.ChunkedArray) -> None:
-        """Put another column in the place of one."""
-        self.table = _exchanged(self.table, name, column)
-
-    def scores_of(self, encoded: torch.Tensor) -> NDArray[Any]:
-        """Tempered scores of encodings."""
+    def scores_of(self, outputs: NDArray[np.float32]) -> NDArray[Any]:
+        """Tempered scores of the network's outputs."""
         model = self.model
-        scores = model.task.decode(outputs(model.network, encoded), model.learnt.target)
+        scores = model.task.decode(outputs, model.learnt.target)
         return model.task.tempered(scores, model.policy.temperature)
 
     def columns(self) -> tuple[list[str], list[str]]:
@@ -210,13 +206,13 @@ class Bench:
             self.table[name], state, stress.name, stress.strengths[place], rng
         )
         found = column_encodings(self.model.network, name, modality.encode(column, state))
-        span = self.spans[name]
-        rows = torch.nonzero((found != self.encoded[:, span]).any(dim=1))[:, 0]
+        here = self.encoded[:, self.exchange.spans[name]]
+        rows = torch.nonzero((found != here).any(dim=1))[:, 0]
         scores = self.before.scores.copy()
         if len(rows):
-            changed = self.encoded[rows]
-            changed[:, span] = found[rows]
-            scores[rows.numpy()] = self.scores_of(changed)
+            scores[rows.numpy()] = self.scores_of(
+                self.exchange.outputs_with(name, found[rows], rows)
+            )
         table = _exchanged(self.table, name, column)
         return Scored(scores, self.model.decided(table, scores))
 

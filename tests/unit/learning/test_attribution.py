@@ -20,6 +20,7 @@ class Linear(nn.Module):
         for encoder, width in zip(self.encoders, (1, 3), strict=True):
             encoder.width = width
         self.weights = nn.Parameter(weights)
+        self.scale = torch.ones(1, 4)
 
     def hidden(self, encoded):
         return (encoded @ self.weights)[:, None, :]

@@ -4,9 +4,9 @@ import torch
 from penstock.learning.encoded import Encoded
 from penstock.learning.encoders import LevelEmbedding, PiecewiseLinear
 from penstock.learning.encodings import (
+    Exchange,
     column_encodings,
     encodings,
-    outputs,
     spans,
     work_of_row,
 )
@@ -27,7 +27,7 @@ def parts(n=1300):
 
 def test_encodings_and_outputs_are_the_networks_own():
     network, _, rows = parts()
-    found = outputs(network, encodings(network, rows))
+    found = Exchange(network, encodings(network, rows)).outputs()
     with torch.inference_mode():
         wanted = network.eval()(rows.inputs)
     np.testing.assert_allclose(found, wanted, atol=1e-6)
@@ -40,6 +40,18 @@ def test_a_column_encoded_alone_is_its_span_of_the_whole():
     assert where == {"n": slice(0, 4), "c": slice(4, 4 + network.encoders[1].width)}
     for name, span in where.items():
         assert torch.equal(column_encodings(network, name, arrays[name]), whole[:, span])
+
+
+def test_an_exchanged_column_gives_the_outputs_of_the_changed_rows():
+    network, arrays, rows = parts()
+    exchange = Exchange(network, encodings(network, rows))
+    arrays["c"]["level"] = (arrays["c"]["level"] + 1) % 4
+    some = torch.tensor([3, 700, 1299])
+    found = exchange.outputs_with("c", column_encodings(network, "c", arrays["c"])[some], some)
+    with torch.inference_mode():
+        wanted = network.eval()(Encoded.of(arrays, 1300).inputs)[some]
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert not np.allclose(found, exchange.outputs()[some])
 
 
 def test_work_counts_members_and_pixels():
