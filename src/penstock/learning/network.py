@@ -80,7 +80,7 @@ class Network(nn.Module):
     def hidden(self, encoded: Tensor) -> Tensor:
         """What the backbone makes of encoded columns, ``float32[batch, members, width]``."""
         first = self.layers[0]((encoded[:, None] * self.scale).flatten(0, 1))
-        return self.deeper(first).view(encoded.shape[0], self.shape.members, -1)
+        return self.deeper(first).view(-1, self.shape.members, self.shape.width)
 
     def deeper(self, first: Tensor) -> Tensor:
         """What the backbone makes of its first layer's sums, ``float32[..., width]``."""
