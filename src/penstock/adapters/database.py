@@ -56,7 +56,7 @@ def connect(said: str, folder: Path, where: str, *, to_write: bool = False) -> E
         url.get_dialect()
     except exc.NoSuchModuleError as error:
         raise BadInput(_unknown(text.partition("://")[0], where)) from error
-    except (exc.ArgumentError, ValueError) as error:
+    except (exc.ArgumentError, ValueError):
         raise BadInput(
             Mistake(
                 "a database's address is dialect+driver://user@host:port/name",
@@ -64,7 +64,7 @@ def connect(said: str, folder: Path, where: str, *, to_write: bool = False) -> E
                 where,
                 "for example postgresql://${DB_USER}:${DB_PASSWORD}@host/shop or sqlite:///shop.db",
             )
-        ) from error
+        ) from None  # its text repeats the address, secrets and all
     options: dict[str, Any] = {}
     if url.get_backend_name() == "sqlite":
         url = _sqlite(url, folder, where, to_write)

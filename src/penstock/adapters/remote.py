@@ -91,7 +91,7 @@ def reaching(
                 address,
                 "check the address, the network, and the credentials in the environment",
             )
-        ) from error
+        ) from None  # a web address may be repeated there, signature and all
 
 
 def _other_cause(error: FileNotFoundError) -> Exception | None:

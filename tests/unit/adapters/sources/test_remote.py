@@ -5,6 +5,7 @@ import gzip
 import http.server
 import sys
 import threading
+import traceback
 
 import fsspec
 import pyarrow as pa
@@ -148,6 +149,11 @@ def test_files_of_a_web_server(web, tmp_path, monkeypatch):
     signed = opened(f"{web}/a.csv?sig=${{SIG}}&a=b/c", tmp_path)
     assert len(rows(signed)) == 2
     assert "geheim" not in signed.description
+    (tmp_path / "a.csv").unlink()
+    for source in ("http://127.0.0.1:1/a.csv?sig=${SIG}", f"{web}/a.csv?sig=${{SIG}}"):
+        with pytest.raises(BadInput) as caught:
+            opened(source, tmp_path)
+        assert "geheim" not in "".join(traceback.format_exception(caught.value))
     with pytest.raises(BadInput, match="no such file"):
         opened(f"{web}/none.csv", tmp_path)
     with pytest.raises(BadInput, match="can be reached"):

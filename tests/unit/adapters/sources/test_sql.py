@@ -3,6 +3,8 @@
 import datetime
 import logging
 import sqlite3
+import sys
+import traceback
 from contextlib import closing
 
 import pyarrow as pa
@@ -158,6 +160,17 @@ def test_the_address_may_come_from_the_environment(shop, monkeypatch):
     assert str(shop) not in source.description
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["postgresql://ann:geheim@", "postgresql://ann:geheim@127.0.0.1:x/shop", "a://geheim"],
+)
+def test_no_secret_of_the_environment_is_told(address, tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_DB_URL", address)
+    with pytest.raises(BadInput) as caught:
+        opened(tmp_path, "${SHOP_DB_URL}#orders")
+    assert "geheim" not in "".join(traceback.format_exception(caught.value))
+
+
 def test_a_query_without_an_order_is_told(shop, caplog):
     with caplog.at_level(logging.WARNING, "penstock"):
         opened(shop, query="SELECT * FROM orders ORDER  BY id")
@@ -216,3 +229,9 @@ def test_no_query_changes_a_postgresql_database(server, tmp_path):
     assert len(rows(opened(tmp_path, f"{server}#sales.orders"))) == 3
     assert "did you mean Many?" in mistake(tmp_path, f"{server}#many").remedy
     assert "does not exist" in mistake(tmp_path, server, "SELECT zzz FROM sales.orders").found
+
+
+def test_a_missing_driver_is_named_with_its_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    found = mistake(tmp_path, "postgresql+psycopg://u@127.0.0.1/shop#t")
+    assert found.remedy == "pip install 'penstock[postgres]'"
