@@ -24,6 +24,9 @@ from prefect.client.schemas.filters import (
     FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
     WorkPoolFilter,
     WorkPoolFilterName,
 )
@@ -54,6 +57,7 @@ def restart(client: SyncPrefectClient) -> list[FlowRun]:
             continue
         died: State[Any] = Crashed(message="Its worker died in the middle of the run.")
         client.set_flow_run_state(run.id, died, force=True)  # gives its slot back as well
+        crash_stages(client, run)
         if run.run_count >= MOST_ATTEMPTS:
             log.warning("%s: cut short %d times, stays crashed", run.name, run.run_count)
             continue
@@ -62,6 +66,18 @@ def restart(client: SyncPrefectClient) -> list[FlowRun]:
         log.info("%s: entered anew", run.name)
     end_mlflow_runs(client)
     return cut_short
+
+
+def crash_stages(client: SyncPrefectClient, run: FlowRun) -> None:
+    """End the stages that ran when their run died, else its page shows them running for ever."""
+    state = TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.RUNNING]))
+    found = client.read_task_runs(
+        flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
+        task_run_filter=TaskRunFilter(state=state),
+    )
+    for stage in found:
+        died: State[Any] = Crashed(message="Its worker died.")
+        client.set_task_run_state(stage.id, died, force=True)
 
 
 def cancel(client: SyncPrefectClient) -> list[FlowRun]:

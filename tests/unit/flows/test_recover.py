@@ -18,6 +18,7 @@ class Server:
     def __init__(self, *states, run_count=1):
         self.history = {}
         self.known = []
+        self.stage = SimpleNamespace(id=uuid4(), state_type=StateType.RUNNING)
         for state in states:
             run = SimpleNamespace(id=uuid4(), name="train shop", state_type=state)
             run.run_count = run_count
@@ -29,6 +30,15 @@ class Server:
             return [run for run in self.known if run.id in flow_run_filter.id.any_]
         wanted = flow_run_filter.state.type.any_
         return [run for run in self.known if run.state_type in wanted]
+
+    def read_task_runs(self, flow_run_filter, task_run_filter):
+        assert task_run_filter.state.type.any_ == [StateType.RUNNING]
+        return [self.stage] if flow_run_filter.id.any_ == [self.known[0].id] else []
+
+    def set_task_run_state(self, id, state, force):
+        assert id == self.stage.id
+        assert force
+        self.stage.state_type = state.type
 
     def set_flow_run_state(self, id, state, force):
         assert force
@@ -67,6 +77,7 @@ def test_runs_without_a_worker_are_entered_anew_and_their_mlflow_runs_end(tracki
     recover.restart(server)
     again = [StateType.CRASHED, StateType.SCHEDULED]
     assert server.last == [again, again, []]
+    assert server.stage.state_type == StateType.CRASHED
     assert status() == "KILLED"
     assert done() == "KILLED"  # its flow run had ended without a word to MLflow
 
