@@ -365,6 +365,9 @@ def _prepare_prefect(services: Any) -> None:
         "DO_NOT_TRACK": "1",
         "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin starve one another on a shared machine
     }
+    from penstock.servers.parts import passwords
+
+    defaults |= passwords(os.environ)  # in the shell that started the servers
     if services.settings.prefect_api_url:
         defaults["PREFECT_API_URL"] = services.settings.prefect_api_url
     for name, value in defaults.items():
