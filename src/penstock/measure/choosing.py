@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.measure import decisions, levelling, thresholds
+from penstock.measure.costs import balancing_costs, cost_threshold
+from penstock.measure.temperature import MIN_ROWS, best_temperature
 from penstock.measure.thresholds import Quality
 from penstock.records import Policy
 from penstock.spec import DecisionSpec
@@ -72,9 +74,9 @@ def temperature(scores: NDArray[Any], target: Codes, wanted: bool) -> tuple[floa
     """
     if not wanted:
         return 1.0, "The probabilities are the network's own: decision.temperature is false."
-    rows, found = len(target), decisions.best_temperature(scores, target)
+    rows, found = len(target), best_temperature(scores, target)
     if np.isnan(found.low):
-        least = decisions.MIN_ROWS
+        least = MIN_ROWS
         return 1.0, f"No temperature: {rows} validation rows are fewer than {least}."
     saved = f"{found.saved:.4f} nats a row (95%: {found.low:.4f} to {found.high:.4f})"
     if not found.shown:
@@ -123,7 +125,7 @@ def rule(
 def _by_cost(classes: Sequence[str], costs: list[list[float]]) -> Choice:
     note = "The class of the least expected cost is decided, by decision.costs; nothing was tuned."
     if len(classes) == 2:
-        limit = decisions.cost_threshold(costs)
+        limit = cost_threshold(costs)
         note += f" That is {classes[1]} from a probability of {limit:.4g} on."
     return {"costs": costs}, [note]
 
@@ -163,14 +165,14 @@ def _balanced(scores: NDArray[Any], target: Codes, spec: DecisionSpec, metric: s
     if metric != "balanced_accuracy":
         reason = f"{metric} of more than two classes has no other rule here"
         return {}, [f"{probable}: {reason}." if spec.threshold == "metric" else f"{probable}."]
-    costs = decisions.balancing_costs(target, scores.shape[1])
+    costs = balancing_costs(target, scores.shape[1])
     none = np.zeros(len(target), dtype=np.int64)
     mine, theirs = (
         decisions.decided(scores, policy, [], none) for policy in (Policy(costs=costs), Policy())
     )
     gain, low, high = thresholds.balanced_gain(target, mine, theirs)
     change = f"balanced_accuracy by {gain:+.4f} (95%: {low:+.4f} to {high:+.4f})"
-    if not low > 0 or len(target) < decisions.MIN_ROWS:
+    if not low > 0 or len(target) < MIN_ROWS:
         return {}, [
             f"{probable}: letting every class count the same changes {change}, which is not shown"
             " to be more than nothing."

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.evidence import Table
-from penstock.measure import decisions, metrics
+from penstock.measure import metrics
 from penstock.measure.calibration import calibration
+from penstock.measure.costs import mean_cost
 
 Codes = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -154,7 +155,7 @@ def _measures(
     if positive:
         found[f"share decided {positive}"] = float(np.mean(side.decided == 1))
     if costs:
-        found["mean cost"] = decisions.mean_cost(target, side.decided, costs)
+        found["mean cost"] = mean_cost(target, side.decided, costs)
     return found
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.measure.decisions import MIN_ROWS
 from penstock.measure.intervals import mean_interval
+from penstock.measure.temperature import MIN_ROWS
 
 NUM_FOLDS = 5
 """Folds over which a threshold has to show what it gains (house choice)."""

@@ -29,6 +29,7 @@ from penstock.measure import (
     levelling,
     policy_figures,
 )
+from penstock.measure.costs import cost_threshold
 from penstock.measure.effects import Outcome
 from penstock.measure.thresholds import Cuts
 from penstock.model import Model, typed_as
@@ -121,7 +122,7 @@ class _Side:
     def usual(self) -> float:
         """Two classes: the probability from which on the second one is decided."""
         if self.policy.costs:
-            return decisions.cost_threshold(self.policy.costs)
+            return cost_threshold(self.policy.costs)
         return choosing.PROBABLE if self.policy.threshold is None else self.policy.threshold
 
     @property

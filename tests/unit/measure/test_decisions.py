@@ -4,17 +4,10 @@ from scipy.optimize import minimize
 from scipy.special import expit, softmax
 from sklearn.metrics import log_loss
 
-from penstock.measure.decisions import (
-    MIN_ROWS,
-    balancing_costs,
-    best_temperature,
-    cost_threshold,
-    decided,
-    mean_cost,
-    members,
-    tempered,
-)
+from penstock.measure.costs import balancing_costs, cost_threshold, mean_cost
+from penstock.measure.decisions import decided, members, tempered
 from penstock.measure.metrics import of
+from penstock.measure.temperature import MIN_ROWS, best_temperature
 from penstock.records import Grouping, Policy
 
 NONE = np.zeros(3, dtype=np.int64)
