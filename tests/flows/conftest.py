@@ -109,7 +109,8 @@ class Project:
         table.to_csv(folder / "rows.csv", index=False)
         (folder / "pipeline.yaml").write_text(
             f"name: {name}\ndata: {{source: rows.csv, target: bought}}\n"
-            f"model: {{epochs: 3, width: 32, members: 2}}\n{more}"
+            f"model: {{epochs: 3, width: 32, members: 2}}\n"
+            f"objective: {{trial_rows: 600}}\n{more}"
         )
         return name
 
