@@ -307,10 +307,10 @@ def status(*, json_: Annotated[bool, Parameter(name="--json", negative="")] = Fa
         Print one JSON object on standard output and nothing else there.
     """
     from penstock import settings
-    from penstock.servers import control
+    from penstock.servers.status import status, table
 
-    found = control.status(settings.home_of(Path.cwd()))
-    print(json.dumps(found) if json_ else control.table(found))
+    found = status(settings.home_of(Path.cwd()))
+    print(json.dumps(found) if json_ else table(found))
     return OK if found["up"] else CRASHED
 
 

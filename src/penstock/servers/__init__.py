@@ -7,6 +7,8 @@ writes their logs, and starts again what dies; ``penstock.standing`` is what it 
 ``parts``      what each part is: command, environment, how to tell that it answers
 ``processes``  starting, finding and ending processes that are surely ours
 ``supervisor`` the loop that watches; the only process that starts parts
-``control``    what ``penstock up``, ``down`` and ``status`` do
+``entrance``   what must hold before anything starts: ports, passwords
+``control``    what ``penstock up`` and ``down`` do
+``status``     what ``penstock status`` says
 =============  ==========================================================================
 """

@@ -1,35 +1,29 @@
-"""What ``penstock up``, ``down`` and ``status`` do.
+"""What ``penstock up`` and ``down`` do.
 
-home, project, ports -> a house that stands; its state for a person or as JSON
+home, project, ports -> a house that stands, or none
 """
 
 from __future__ import annotations
 
-import base64
-import errno
-import importlib.util
 import json
 import logging
 import os
-import re
 import secrets
-import socket
 import subprocess
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from penstock import standing
-from penstock.errors import BadInput, Mistake, PenstockError
+from penstock.errors import Mistake, PenstockError
 from penstock.servers import processes
-from penstock.servers.parts import PYTHON, Place, asks_for_password, is_loopback, passwords
-from penstock.servers.supervisor import answers, one_shot, watch
+from penstock.servers.entrance import check
+from penstock.servers.parts import PYTHON, Place
+from penstock.servers.supervisor import one_shot, watch
 from penstock.standing import House
 
 START_SECONDS = 240.0
@@ -116,7 +110,7 @@ def up(home: Path, project: Path, tell: Tell, asked: Asked, foreground: bool = F
         else:
             _clear(home, house, tell)
             house = asked.house(project)
-            _check(house)
+            check(house)
             _migrate(Place(home, house), tell)
             if not foreground:
                 _start_supervisor(home, house)
@@ -162,154 +156,6 @@ def down(home: Path, tell: Tell) -> int:
         raise ServersFailed(Mistake("down ends everything", f"processes {pids} run", str(home)))
     tell("Prefect, MLflow and the worker are down; history and models are kept.")
     return 0
-
-
-def status(home: Path) -> dict[str, Any]:
-    """What runs now: asked of the system and of the servers, not only read from the file."""
-    house = standing.read(home)
-    if house is None:
-        return {"home": str(home), "up": False, "supervisor": "down", "parts": [], "pipelines": []}
-    parts = [_looked_at(Place(home, house), part) for part in house.parts]
-    return {
-        "home": str(home),
-        "project": house.project,
-        "up": house.stands and all(part["state"] == "up" for part in parts),
-        "supervisor": "up" if house.stands else "gone",
-        "pid": house.supervisor.pid,
-        "log": str(Place(home, house).log("supervisor")),
-        "parts": parts,
-        "pipelines": _deployments(house) if answers(Place(home, house).health("prefect")) else [],
-    }
-
-
-def table(found: dict[str, Any]) -> str:
-    """The status for a person: a line a part, then a line a deployment."""
-    if not found["parts"]:
-        return f"Nothing runs for {found['home']}. To start: penstock up"
-    lines = [f"home {found['home']}"]
-    if found["supervisor"] != "up":
-        lines.append("The supervisor is gone: nobody starts again what dies. To do: penstock up")
-    for part in found["parts"]:
-        where = part["address"] or "runs the flows"
-        lines.append(f"{part['name']:<8} {part['state']:<10} process {part['pid']:<8} {where}")
-        restarts = f", {part['restarts']} restarts, last {part['last_death']}"
-        lines.append(f"{'':8} since {part['since']}{restarts if part['restarts'] else ''}")
-        lines.append(f"{'':8} log {part['log']}")
-    for deployment in found["pipelines"]:
-        planned = [
-            f"{one['cron']} {one['timezone']}{'' if one['active'] else ' (paused)'}"
-            for one in deployment["schedules"]
-        ]
-        paused = "paused, " if deployment["paused"] else ""
-        lines.append(f"{deployment['name']}: {paused}{'; '.join(planned) or 'no schedule'}")
-    return "\n".join(lines)
-
-
-def _looked_at(place: Place, part: standing.Part) -> dict[str, Any]:
-    found = asdict(part)
-    found["pid"] = found.pop("process")["pid"]
-    if not part.process.alive:
-        found["state"] = "restarting" if place.house.stands else "down"
-    elif part.state == "up" and not answers(place.health(part.name)):
-        found["state"] = "silent"
-    return found
-
-
-def _deployments(house: House) -> list[dict[str, Any]]:
-    """Deployments and their schedules, by Prefect's own interface."""
-    request = urllib.request.Request(  # noqa: S310  our own server
-        f"{house.prefect_api_url}/deployments/filter",
-        data=json.dumps({"deployments": {"tags": {"all_": ["penstock"]}}}).encode(),
-        headers={"Content-Type": "application/json", **_authorization()},
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            deployments = json.load(answer)
-    except (OSError, ValueError):  # it answered a moment ago; the parts tell what is wrong
-        return []
-    return [
-        {
-            "name": _full_name(deployment),
-            "paused": deployment["paused"],
-            "schedules": [
-                {
-                    "cron": schedule["schedule"].get("cron", ""),
-                    "timezone": schedule["schedule"].get("timezone") or "UTC",
-                    "active": schedule["active"],
-                }
-                for schedule in deployment["schedules"]
-            ],
-        }
-        for deployment in sorted(deployments, key=_full_name)
-    ]
-
-
-def _full_name(deployment: dict[str, Any]) -> str:
-    """``flow/deployment``; the flow's name stands at the end of our entrypoints."""
-    flow = re.split(r"[.:]", deployment["entrypoint"] or "")[-1]
-    return f"{flow}/{deployment['name']}"
-
-
-def _authorization() -> dict[str, str]:
-    known = {**passwords(os.environ), **os.environ}
-    said = known.get("PREFECT_API_AUTH_STRING", "")
-    return {"Authorization": f"Basic {base64.b64encode(said.encode()).decode()}"} if said else {}
-
-
-def _check(asked: House) -> None:
-    """Ports are free, and nothing is open to others without a password."""
-    mistakes = [] if is_loopback(asked.host) else list(_missing_authentication(asked.host))
-    if asked.prefect_port == asked.mlflow_port:
-        remedy = "say another --mlflow-port"
-        mistakes.append(
-            Mistake(
-                "each server has a port of its own", str(asked.mlflow_port), "--mlflow-port", remedy
-            )
-        )
-    ports = {"--prefect-port": asked.prefect_port, "--mlflow-port": asked.mlflow_port}
-    for option, port in ports.items():
-        if why := _obstacle(asked.host, port):
-            remedy = f"end what listens there (who: ss -ltnp 'sport = :{port}'), or say {option}"
-            mistakes.append(Mistake("the port is free", why, f"port {port} ({option})", remedy))
-    if mistakes:
-        raise BadInput(mistakes)
-
-
-def _missing_authentication(host: str) -> Iterator[Mistake]:
-    rule = "what others can reach asks for a password"
-    if ":" not in os.environ.get("PREFECT_SERVER_API_AUTH_STRING", ""):
-        yield Mistake(
-            rule, "PREFECT_SERVER_API_AUTH_STRING says none", f"--host {host}, Prefect",
-            "export PREFECT_SERVER_API_AUTH_STRING=NAME:PASSWORD; clients elsewhere export the"
-            " same as PREFECT_API_AUTH_STRING, the page asks for it",
-        )  # fmt: skip
-    if not asks_for_password():
-        yield Mistake(
-            rule, "MLFLOW_AUTH_ADMIN_PASSWORD says none", f"--host {host}, MLflow",
-            "export MLFLOW_AUTH_ADMIN_USERNAME=NAME MLFLOW_AUTH_ADMIN_PASSWORD=PASSWORD (12"
-            " characters at least); clients elsewhere export MLFLOW_TRACKING_USERNAME and"
-            " MLFLOW_TRACKING_PASSWORD; more users: mlflow's basic-auth page /signup",
-        )  # fmt: skip
-    if importlib.util.find_spec("flask_wtf") is None:
-        yield Mistake(
-            "MLflow's basic-auth app needs Flask-WTF", "it is not installed",
-            f"--host {host}, MLflow", "pip install 'mlflow[auth]'",
-        )  # fmt: skip
-
-
-def _obstacle(host: str, port: int) -> str:
-    """Why a server could not listen there; empty when it can."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as server:
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            server.bind(address)
-    except OSError as error:
-        in_use = error.errno == errno.EADDRINUSE
-        return "another program listens there" if in_use else f"{host}: {error.strerror or error}"
-    except OverflowError as error:
-        return str(error)
-    return ""
 
 
 def _migrate(place: Place, tell: Tell) -> None:

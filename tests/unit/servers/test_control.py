@@ -5,6 +5,7 @@ import pytest
 from penstock.errors import BadInput
 from penstock.servers import control
 from penstock.servers.control import Asked
+from penstock.servers.status import status, table
 
 
 def up(tmp_path, **said):
@@ -47,9 +48,9 @@ def test_an_open_address_demands_passwords_and_says_how(tmp_path, monkeypatch, f
 
 
 def test_status_and_down_of_nothing(tmp_path):
-    found = control.status(tmp_path)
+    found = status(tmp_path)
     assert not found["up"]
-    assert "penstock up" in control.table(found)
+    assert "penstock up" in table(found)
     told = []
     assert control.down(tmp_path, told.append) == 0
     assert "Nothing runs" in told[0]
