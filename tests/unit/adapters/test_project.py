@@ -12,7 +12,7 @@ from penstock import spec
 from penstock.adapters.project import write_project
 from penstock.adapters.sources import open_source
 from penstock.adapters.store import LocalStore
-from penstock.cli import init
+from penstock.cli.project import init
 from penstock.errors import BadInput
 from penstock.stages.ingest import ingest
 

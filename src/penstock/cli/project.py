@@ -1,0 +1,93 @@
+"""Make the files of a pipeline: ``init``, ``sample``, ``schema``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from penstock.cli.app import OK, app, short, tell
+
+
+@app.command
+def init(
+    folder: Path,
+    /,
+    *,
+    source: str,
+    target: str,
+    query: str = "",
+    sensitive: str = "",
+    force: bool = False,
+) -> int:
+    """Look at the data and write pipeline.yaml, contract.yaml and card.md.
+
+    Parameters
+    ----------
+    folder
+        Where the three files go.
+    source
+        A file, a glob, a folder of files, or a name pattern such as 'images/{label}_{n}.png';
+        a URL of files such as s3://bucket/rows.parquet; or a database's URL with #table, such
+        as sqlite:///shop.db#orders. '${NAME}' stands for an environment variable: no password
+        belongs here.
+    target
+        The column to predict.
+    query
+        For a database: SQL that selects the rows, or a table's name instead of #table.
+    sensitive
+        Columns whose groups are compared, with commas between them.
+    force
+        Replace files that are there already.
+    """
+    import tempfile
+
+    from penstock import spec
+    from penstock.adapters.project import write_project
+    from penstock.adapters.sources import open_source
+    from penstock.adapters.store import LocalStore
+    from penstock.stages.ingest import check_columns, ingest
+    from penstock.tables.proposal import propose
+
+    names = [name.strip() for name in sensitive.split(",") if name.strip()]
+    data = spec.Data(source=source, query=query, target=target, sensitive=names)
+    opened = open_source(data, Path.cwd())
+    check_columns(opened.schema.names, data, spec.SplitSpec())
+    with tempfile.TemporaryDirectory() as scratch:
+        store = LocalStore(Path(scratch))
+        snapshot = ingest(opened, data, spec.SplitSpec(), store)
+        contract = propose(store.table(snapshot.rows), snapshot.layout, names)
+        written = write_project(folder, snapshot, data, contract, force)
+    for note in snapshot.evidence.notes:
+        tell(f"note: {note}")
+    for path in written:
+        print(short(path))
+    print(f"Read them, then: penstock train {short(folder)}")
+    return OK
+
+
+@app.command
+def sample(name: str, /, folder: Path | None = None) -> int:
+    """Write a sample pipeline with its data to a folder.
+
+    Parameters
+    ----------
+    name
+        adult (census income, a table) or digits (8x8 handwritten digits, PNG files).
+    folder
+        Where it goes; default: data/NAME.
+    """
+    from penstock.adapters.samples import write_sample
+
+    written = write_sample(name, folder or Path("data") / name)
+    print(short(written))
+    print(f"Next: penstock train {short(written)}")
+    return OK
+
+
+@app.command
+def schema() -> int:
+    """Print the JSON schema of pipeline.yaml, for editors."""
+    from penstock import spec
+
+    print(json.dumps(spec.schema(), indent=2))
+    return OK
