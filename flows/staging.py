@@ -85,8 +85,9 @@ def _run(wrapped: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any])
         record, was_cached = cast(Record, state.result()), False
     if was_cached and name not in run.records:
         run.cached.append(name)
-    run.records[name] = record  # of a stage that runs twice, the last one counts
-    run.seconds[name] = round(run.seconds.get(name, 0) + time.monotonic() - started, 3)
+    run.records.pop(name, None)  # of a stage that runs twice, the last one counts
+    run.records[name] = record
+    run.seconds[name] = round(run.seconds.pop(name, 0) + time.monotonic() - started, 3)
     log.info("%s: %s", name, "cached" if was_cached else f"{run.seconds[name]:.1f} s")
     return record
 

@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure as Drawing
 
 from penstock.adapters.drawing import INK, MUTED, PALETTE, RULE, STYLE, UNPRINTABLE, draw, shorten
 from penstock.adapters.wording import NO_LIMIT
@@ -65,11 +66,20 @@ def png(figure: Figure) -> bytes:
     with _SETTINGS, matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         drawing = draw(figure)
-        drawing.suptitle(shorten(figure.title, 54), x=0.02, ha="left", fontsize=12)
+        _head(drawing, shorten(figure.title, 54))
         drawing.set_facecolor("white")
         drawing.set_dpi(144)
         FigureCanvasAgg(drawing).print_png(page, metadata={"Software": None})
     return page.getvalue()
+
+
+def _head(drawing: Drawing, title: str) -> None:
+    """Write the title above the legend, for which the layout leaves room, or above the axes."""
+    if drawing.legends:
+        drawing.legends[0].set_title(title, prop={"size": 12})
+        drawing.legends[0].set_alignment("left")
+    else:
+        drawing.suptitle(title, x=0.02, ha="left", fontsize=12)
 
 
 def interval(check: Check) -> str:
@@ -97,7 +107,7 @@ def interval(check: Check) -> str:
         low, high = at(check.low), at(check.high)
         parts.append(f'<line class="span" x1="{low}" x2="{high}" y1="11" y2="11"/>')
         counted = held(check)
-        if check.burden != "value" and counted is not None:
+        if check.burden in ("prove", "disprove") and counted is not None:
             end = at(counted)
             parts.append(f'<line class="cap" x1="{end}" x2="{end}" y1="6" y2="16"/>')
     if limit is not None:

@@ -168,6 +168,8 @@ def limit(check: Check) -> str:
     sign = "≥" if check.better == "higher" else "≤"
     if check.burden == "value":
         return f"{sign} {number(check.limit)}"
+    if check.burden == "differ":
+        return f"{sign} {number(check.limit)}, or what chance explains"
     end = "lower" if (check.burden == "prove") == (check.better == "higher") else "upper"
     return f"{sign} {number(check.limit)} at the {end} end"
 
