@@ -15,7 +15,10 @@ from penstock.evidence import Check, Evidence, Frozen, Number
 from penstock.fingerprint import canonical, of_bytes
 
 Role = Literal["feature", "target", "split", "group", "time", "metadata", "left_out"]
-VerdictWord = Literal["registered", "kept_champion", "awaiting_approval", "refused"]
+VerdictWord = Literal[
+    "registered", "kept_champion", "awaiting_approval", "refused", "rejected", "rolled_back"
+]
+"""The last two are a person's word about a version."""
 
 
 class Blob(Frozen):
@@ -308,6 +311,96 @@ class Verdict(Record):
     checks: list[Check]
 
 
+class Drift(Record):
+    """What a window of later rows says of a model: the JSON that ``monitor`` prints.
+
+    Attributes
+    ----------
+    model, version : str
+        Who is watched.
+    window : str
+        ``A..B``, or a name made from the rows.
+    num_rows, num_labelled : int
+        Rows of the window; those whose truth is known.
+    outcome : {"steady", "drift", "alarm"}
+        ``drift``: inputs or predictions changed, and nothing says that it matters. ``alarm``:
+        harm is estimated or realised, or the rows are like none that the model was tested on.
+    harm : {"none", "estimated", "realised", "unknown"}
+        What the alarm rests on; ``unknown``: rows without support in the reference.
+    drift_p_value, harm_p_value : float
+        Adjusted for everything that was looked at in this window; None where not measured.
+    budget : float
+        Share of windows without any change that may raise drift, and that may raise alarm.
+    drifted : list of str
+        Columns that changed, and ``predictions``, the most changed first.
+    metric : str
+        The declared one.
+    reference, estimated, realised : Estimate
+        The metric on the test rows of the training; on this window, without and with labels.
+        None where it cannot be told.
+    separation : Estimate
+        ROC AUC of a classifier that tells the window's rows from the reference's; 0.5: none.
+    unsupported : float
+        Share of rows that are like hardly any row of the reference.
+    """
+
+    model: str
+    version: str
+    window: str
+    num_rows: int = Field(ge=0)
+    num_labelled: int = Field(0, ge=0)
+    outcome: Literal["steady", "drift", "alarm"]
+    harm: Literal["none", "estimated", "realised", "unknown"] = "none"
+    drift_p_value: Number = None
+    harm_p_value: Number = None
+    budget: float
+    drifted: list[str] = []
+    metric: str
+    reference: Estimate
+    estimated: Estimate | None = None
+    realised: Estimate | None = None
+    separation: Estimate | None = None
+    unsupported: Number = None
+    why: str = ""
+    run_id: str = ""
+    flow_run_id: str = ""
+    report: str = ""
+
+    unsigned: ClassVar[set[str]] = {"evidence", "seconds", "run_id", "flow_run_id", "report"}
+
+    def answer(self) -> dict[str, Any]:
+        """The JSON object of ``penstock monitor --json``."""
+        return self.model_dump(mode="json", exclude={"evidence", "seconds"})
+
+
+class Answer(Frozen):
+    """What a person said about a version.
+
+    Attributes
+    ----------
+    approve : bool
+        Whether it may take the champion's place.
+    name, reason : str
+        Who says so, and why; both stand in the decision record.
+    """
+
+    approve: bool
+    name: str = Field(min_length=1, max_length=200)
+    reason: str = Field(min_length=1, max_length=2000)
+
+    @property
+    def sentence(self) -> str:
+        """Who said what, and why.
+
+        Examples
+        --------
+        >>> Answer(approve=True, name="Ada", reason="Seen the report.").sentence
+        'Approved by Ada: Seen the report.'
+        """
+        text = f"{'Approved' if self.approve else 'Rejected'} by {self.name}: {self.reason}"
+        return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 class Decision(Record):
     """What became of the model: the last record of a run, and the JSON that ``train`` prints.
 
@@ -355,4 +448,57 @@ class Decision(Record):
             "seconds": self.timings,
             "cached": self.cached,
             "report": self.report or None,
+        }
+
+
+class Scored(Record):
+    """What became of new rows, and the JSON that ``score`` prints.
+
+    Attributes
+    ----------
+    model, version : str
+        Which model scored them.
+    window : str
+        Whose rows were written in place of those it had.
+    num_rows, num_scored, num_quarantined : int
+        Rows read in the window, scored, and set aside because they break the contract.
+    output, quarantine, log : str
+        Where the rows went, without secrets; empty where nothing was written.
+    run_id : str
+        Of the run that scored them; it stands beside each prediction.
+    """
+
+    model: str
+    version: str
+    window: str
+    num_rows: int = Field(ge=0)
+    num_scored: int = Field(ge=0)
+    num_quarantined: int = Field(ge=0)
+    output: str
+    quarantine: str = ""
+    log: str = ""
+    run_id: str = ""
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows read in a second, from the first row asked for to the last one written."""
+        return self.num_rows / self.seconds if self.seconds else 0.0
+
+    def answer(self) -> dict[str, Any]:
+        """The JSON object of ``penstock score --json``."""
+        return {
+            "verdict": "scored",
+            "model": self.model,
+            "version": self.version,
+            "run_id": self.run_id or None,
+            "rows": self.num_rows,
+            "scored": self.num_scored,
+            "quarantined": self.num_quarantined,
+            "window": self.window,
+            "output": self.output,
+            "quarantine": self.quarantine or None,
+            "log": self.log or None,
+            "seconds": self.seconds,
+            "rows_per_second": round(self.rows_per_second, 1),
+            "notes": self.evidence.notes,
         }

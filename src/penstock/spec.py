@@ -170,6 +170,43 @@ class ProfileSpec(Part):
     )
 
 
+class MonitorSpec(Part):
+    """How later rows are held against the reference that travels with the model."""
+
+    current: str = Field(
+        "", description="Where new rows are, spelled like data.source; empty: data.source."
+    )
+    labels: str = Field(
+        "", description="Where labels come later: data.key and the target; empty: nowhere."
+    )
+    every: Literal["whole", "day", "week", "month"] = Field(
+        "whole",
+        description="Window of a run that names none: the last whole day, week or month by"
+        " data.time; whole: all rows there are.",
+    )
+    label_delay: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Windows after which labels are in: that window is looked at again too.",
+    )
+    budget: float = Field(
+        0.01,
+        gt=0,
+        le=0.5,
+        description="Share of windows without any change that may raise an alarm.",
+    )
+    margin: float = Field(
+        0.05,
+        ge=0,
+        le=1,
+        description="Where inputs drifted: fall of the metric, as a share of it, that is harm.",
+    )
+    min_labels: int = Field(
+        100, ge=2, le=1_000_000, description="Fewest labelled rows that speak for themselves."
+    )  # fmt: skip
+
+
 class ModelSpec(Part):
     """The network and its training. 0 and auto are sized from the data."""
 
@@ -309,6 +346,21 @@ class Report(Part):
     show_rows: bool = Field(False, description="Show raw rows (they may be personal).")
 
 
+class ScoreSpec(Part):
+    """What is scored by itself, on a schedule; a call may say another source and output."""
+
+    source: str = Field("", description="New rows, spelt as data.source.")
+    query: str = Field("", description="For a database: SQL that selects the new rows.")
+    output: str = Field(
+        "",
+        description="Where predictions go: a file, a folder that ends with / and holds one file a"
+        " window, or a database's URL with #table.",
+    )
+    log: bool = Field(
+        True, description="Keep what was predicted from what, window by window, for monitoring."
+    )
+
+
 class Timetable(Part):
     """When a flow of this pipeline starts by itself."""
 
@@ -379,7 +431,9 @@ class Pipeline(Part):
     decision: DecisionSpec = DecisionSpec()
     bias: BiasSpec = BiasSpec()
     profile: ProfileSpec = ProfileSpec()
+    monitor: MonitorSpec = MonitorSpec()
     registry: Registry = Registry()
+    score: ScoreSpec = ScoreSpec()
     schedule: Schedule = Schedule()
     gates: Gates = Gates()
     compute: Compute = Compute()
