@@ -175,6 +175,57 @@ def test_nothing_of_the_checkpoints_is_left(good):
     assert [path for path in scratch.rglob("*") if path.is_file()] == []
 
 
+def told(chain):
+    """Stages that leave a reader with nothing."""
+    return [
+        name
+        for name, record in chain.records.items()
+        if not (record.evidence.checks or record.evidence.tables or record.evidence.notes)
+    ]
+
+
+TARGETS = {
+    "two classes": lambda signal: np.where(signal > 0, "yes", "no"),
+    "three classes": lambda signal: np.digitize(signal, [-0.7, 0.7]).astype(str),
+    "a number": lambda signal: signal,
+}
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_every_stage_tells_something_of_every_kind_of_target(tmp_path, kind):
+    frame, signal = people()
+    frame["y"] = TARGETS[kind](signal)
+    goal = ObjectiveSpec(trial_rows=300)
+    chain = table(tmp_path, frame, data={"sensitive": ["town", "age"]}, goal=goal)
+    assert told(chain) == []
+    gated = "demographic_parity" if kind == "two classes" else "worst_group"
+    subjects = {c.subject for c in chain.verdict.checks if c.name == gated}
+    assert subjects >= {"town", "age"}
+    loss = next(c for c in chain.verdict.checks if c.name == "loss_choice")
+    assert loss.outcome in ("pass", "warn", "insufficient")
+
+
+@pytest.mark.parametrize("mitigation", ["reweigh", "thresholds"])
+def test_a_mitigation_narrows_the_gap_that_it_levels(tmp_path, mitigation):
+    frame, signal = people(2400)
+    signal = signal + np.where(frame.town == "Ulm", 1.0, 0.0)
+    frame["town"] = np.where(frame.town == "Ulm", "Ulm", "Bonn")
+    frame["y"] = np.where(signal > 0, "yes", "no")
+    given = {"data": {"sensitive": ["town"]}, "parts": SplitSpec(valid=0.3)}
+    (tmp_path / "plain").mkdir()
+    plain = table(tmp_path / "plain", frame, **given)
+    (tmp_path / "fair").mkdir()
+    fair = table(tmp_path / "fair", frame, fair=BiasSpec(mitigation=mitigation), **given)
+
+    def ratio(chain):
+        checks = [c for c in chain.verdict.checks if c.name == "demographic_parity"]
+        return checks[0].value
+
+    assert ratio(plain) < 0.75
+    assert ratio(fair) > ratio(plain) + 0.1
+    assert "mitigation" in fair.gaps.evidence.tables
+
+
 def test_shuffled_labels_are_refused(tmp_path):
     frame, signal = people()
     frame["y"] = np.random.default_rng(1).permutation(np.where(signal > 0, "yes", "no"))
@@ -212,7 +263,8 @@ def test_a_target_with_a_heavy_tail_gives_finite_predictions_and_a_verdict(tmp_p
 def test_a_target_of_one_percent_has_a_verdict_and_both_classes_in_each_part(tmp_path):
     frame, signal = people(2000)
     frame["y"] = signal > np.quantile(signal, 0.99)
-    chain = table(tmp_path, frame)
+    longer = SMALL.model_copy(update={"epochs": 8})
+    chain = table(tmp_path, frame, model=longer)
     assert chain.raw.layout.classes == ["false", "true"]
     assert chain.metric("roc_auc") > 0.8
 
@@ -313,6 +365,7 @@ def test_a_folder_of_images_passes(tmp_path):
     chain = Chain(tmp_path, "images", data={"target": "label"}, model=model)
     assert chain.verdict.passed, chain.blocking
     assert chain.metric("accuracy") > 0.8
+    assert told(chain) == []
     broken = pa.table({"image": pa.array([b"", None, b"no image"], pa.binary())})
     assert chain.scorer.predict(broken).num_rows == 3
 
