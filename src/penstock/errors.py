@@ -85,3 +85,7 @@ class RegistryUnreachable(PenstockError, ConnectionError):
 
 class NotServable(PenstockError, RuntimeError):
     """The packaged model could not be loaded and scored in a clean process."""
+
+
+class NoVerdict(PenstockError, LookupError):
+    """No version of the model that passed its gates: nothing may be used (exit status 3)."""

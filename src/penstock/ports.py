@@ -6,16 +6,18 @@ hand-written fakes of the same shapes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from penstock.records import Blob, Rows
+    from penstock.records import Blob, Column, Layout, Rows
+
+K = TypeVar("K")
 
 
 class Progress(Protocol):
@@ -121,6 +123,29 @@ class Sink(Protocol):
         """
 
 
+class Scorer(Protocol):
+    """A registered model that predicts in a process of its own.
+
+    Attributes
+    ----------
+    layout : Layout
+        What the model was trained on.
+    reads : list of Column
+        The columns that a prediction needs.
+    """
+
+    @property
+    def layout(self) -> Layout:
+        """What the model was trained on."""
+
+    @property
+    def reads(self) -> list[Column]:
+        """The columns that a prediction needs."""
+
+    def predict(self, batches: Iterable[tuple[K, pa.Table]]) -> Iterator[tuple[K, pa.Table]]:
+        """Predictions for each batch of typed rows, in order, beside what came with it."""
+
+
 class Expectations(Protocol):
     """The judge of a data contract."""
 
@@ -169,6 +194,9 @@ class Registry(Protocol):
     def same(self, name: str, fingerprint: str) -> Version | None:
         """The newest version that was made from this model; None when there is none."""
 
+    def history(self, name: str) -> list[Version]:
+        """All versions, the oldest first; empty when there is no such model."""
+
     def package(self, files: dict[str, Path], destination: Path) -> Path:
         """Write the model as a folder that serves itself; returns that folder.
 
@@ -189,5 +217,16 @@ class Registry(Protocol):
     def nominate(self, version: Version, tags: dict[str, str]) -> None:
         """Give it the alias ``challenger``, and write tags on it."""
 
-    def promote(self, version: Version, expected: Version | None) -> bool:
-        """Make it the champion if the champion is still ``expected``; else do nothing."""
+    def tag(self, version: Version, tags: dict[str, str]) -> None:
+        """Write tags on it; an empty text takes a tag away."""
+
+    def withdraw(self, version: Version) -> None:
+        """Take the alias ``challenger`` away from it, if it has it."""
+
+    def promote(
+        self, version: Version, expected: Version | None, tags: dict[str, str] | None = None
+    ) -> bool:
+        """Make it the champion if the champion is still ``expected``; else do nothing.
+
+        The tags are written on it just before, as :meth:`tag` does.
+        """

@@ -8,6 +8,7 @@ package, typed batches -> predictions
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -16,8 +17,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from penstock.errors import Mistake, NotServable
 from penstock.records import Column, Layout, Policy
@@ -25,6 +27,7 @@ from penstock.records import Column, Layout, Policy
 if TYPE_CHECKING:
     import pyarrow as pa
 
+K = TypeVar("K")
 WAITING = 2
 """Batches that are read ahead while the model works (house choice: one each way)."""
 TAIL_CHARACTERS = 1500
@@ -46,29 +49,30 @@ class PackagedScorer:
         self.package = package
         self.threads = threads
 
-    @property
+    @cached_property
+    def layout(self) -> Layout:
+        """What the model was trained on."""
+        text = (self.package / "artifacts" / "state.json").read_text(encoding="utf-8")
+        return Layout.model_validate(json.loads(text)["layout"])
+
+    @cached_property
     def reads(self) -> list[Column]:
         """The columns that a prediction needs, with their types."""
-        folder = self.package / "artifacts"
-        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        policy = Policy.model_validate_json((folder / "policy.json").read_text(encoding="utf-8"))
-        layout = Layout.model_validate(state["layout"])
+        text = (self.package / "artifacts" / "policy.json").read_text(encoding="utf-8")
+        layout, grouping = self.layout, Policy.model_validate_json(text).grouping
         features = layout.features
-        grouping = policy.grouping
         if grouping is None or grouping.column in {column.name for column in features}:
             return features
         return [*features, layout.column(grouping.column)]
 
-    def predict(
-        self, batches: Iterable[tuple[pa.Table, pa.Table]]
-    ) -> Iterator[tuple[pa.Table, pa.Table]]:
+    def predict(self, batches: Iterable[tuple[K, pa.Table]]) -> Iterator[tuple[K, pa.Table]]:
         """Predictions in the order of the rows, while the next rows are read.
 
         Parameters
         ----------
         batches : iterable of (kept, rows)
-            ``rows`` are typed and given to the model; ``kept`` is handed back beside the
-            predictions. None of them is empty.
+            ``rows`` are typed, alike in every batch, and given to the model; ``kept`` is
+            handed back beside the predictions.
 
         Raises
         ------
@@ -80,26 +84,25 @@ class PackagedScorer:
         with tempfile.TemporaryFile() as said:
             child = self._start(said)
             assert child.stdin and child.stdout
-            passed: queue.Queue[pa.Table | None] = queue.Queue(WAITING)
-            feeding = _Feeding(batches, child.stdin, passed)
+            feeding = _Feeding(batches, child.stdin)
             feeding.start()
             try:
-                kept = passed.get()
+                kept = feeding.passed.get()
                 if kept is not None:
                     with pa.ipc.open_stream(child.stdout) as answers:
                         while kept is not None:
                             found = pa.Table.from_batches([answers.read_next_batch()])
-                            yield kept, found
-                            kept = passed.get()
+                            yield kept[0], found
+                            kept = feeding.passed.get()
                 feeding.join()
                 if feeding.failed:
                     raise feeding.failed
                 if child.wait():
                     raise self._broken(said)
-            except (pa.ArrowInvalid, StopIteration, EOFError, OSError) as error:
+            except (pa.ArrowInvalid, StopIteration, EOFError, BrokenPipeError) as error:
+                if error is feeding.failed:
+                    raise
                 child.wait(timeout=30)
-                if feeding.failed and not isinstance(feeding.failed, OSError):
-                    raise feeding.failed from error
                 raise self._broken(said) from error
             finally:
                 feeding.stop()
@@ -130,14 +133,10 @@ class PackagedScorer:
 class _Feeding(threading.Thread):
     """Writes rows to the child while its answers are read, so that neither waits for the other."""
 
-    def __init__(
-        self,
-        batches: Iterable[tuple[pa.Table, pa.Table]],
-        stream: IO[bytes],
-        passed: queue.Queue[pa.Table | None],
-    ):
+    def __init__(self, batches: Iterable[tuple[Any, pa.Table]], stream: IO[bytes]):
         super().__init__(daemon=True)
-        self.batches, self.stream, self.passed = batches, stream, passed
+        self.batches, self.stream = batches, stream
+        self.passed: queue.Queue[tuple[Any] | None] = queue.Queue(WAITING)
         self.failed: BaseException | None = None
         self.ended = threading.Event()
 
@@ -159,18 +158,22 @@ class _Feeding(threading.Thread):
         writer = None
         try:
             for kept, rows in self.batches:
-                batch = rows.combine_chunks().to_batches()[0]
-                writer = writer or pa.ipc.new_stream(self.stream, batch.schema)
-                if not self._pass(kept):
+                batch = _one_batch(rows)
+                if not self._pass((kept,)):
                     return
-                writer.write_batch(batch)
-                self.stream.flush()
+                try:
+                    writer = writer or pa.ipc.new_stream(self.stream, batch.schema)
+                    writer.write_batch(batch)
+                    self.stream.flush()
+                except OSError:
+                    return  # the child has died: who waits for its answer will say so
             if writer is not None:
                 writer.close()
         finally:
-            self.stream.close()
+            with contextlib.suppress(OSError):  # what could not be flushed to a dead child
+                self.stream.close()
 
-    def _pass(self, kept: pa.Table | None) -> bool:
+    def _pass(self, kept: tuple[Any] | None) -> bool:
         while not self.ended.is_set():
             try:
                 self.passed.put(kept, timeout=0.2)
@@ -178,3 +181,15 @@ class _Feeding(threading.Thread):
                 continue
             return True
         return False
+
+
+def _one_batch(rows: pa.Table) -> pa.RecordBatch:
+    """The rows as one batch, be it without any."""
+    import pyarrow as pa
+
+    whole = rows.combine_chunks()
+    arrays = [
+        column.chunk(0) if column.num_chunks else pa.array([], column.type)
+        for column in whole.columns
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=whole.schema)

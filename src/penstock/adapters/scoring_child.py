@@ -29,8 +29,10 @@ def main(package: str, threads: str) -> None:
         writer = None
         for batch in rows:
             found = model.predict(pa.Table.from_batches([batch])).combine_chunks()
+            arrays = [column.chunk(0) for column in found.columns]
+            found = pa.RecordBatch.from_arrays(arrays, schema=found.schema)  # be it without rows
             writer = writer or pa.ipc.new_stream(answers, found.schema)
-            writer.write_batch(found.to_batches()[0])
+            writer.write_batch(found)
             answers.flush()
         if writer is not None:
             writer.close()

@@ -15,6 +15,8 @@ OK, CRASHED, BAD_INPUT, REFUSED, AWAITS_APPROVAL = 0, 1, 2, 3, 6
 EXIT_STATUS = {
     "registered": OK,
     "kept_champion": OK,
+    "rejected": OK,
+    "rolled_back": OK,
     "awaiting_approval": AWAITS_APPROVAL,
     "refused": REFUSED,
 }
@@ -28,7 +30,7 @@ app = App(
 
 def main() -> None:
     """Run a command; turn errors into one message and an exit status."""
-    from penstock.errors import BadInput, PenstockError
+    from penstock.errors import BadInput, NoVerdict, PenstockError
 
     try:
         status = app(
@@ -41,6 +43,9 @@ def main() -> None:
     except BadInput as error:
         tell(error.message)
         status = BAD_INPUT
+    except NoVerdict as error:
+        tell(error.message)
+        status = REFUSED
     except PenstockError as error:
         tell(error.message)
         status = CRASHED

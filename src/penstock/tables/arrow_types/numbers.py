@@ -101,7 +101,7 @@ def number_reading(found: Levels, force: bool) -> Reading | None:
     force : bool
         Whether the spec says that it is numeric: then half of the rows must be numbers.
     """
-    form, mask = _best_form(found)
+    form, mask = best_form(found)
     if not mostly(found, mask, force):
         return None
     plain = form.plain(found.values).drop_null()
@@ -123,7 +123,7 @@ def number_reading(found: Levels, force: bool) -> Reading | None:
     return Reading(target, read, tokens, f"written with {form.name}" if form.name else "")
 
 
-def _best_form(found: Levels) -> tuple[NumberForm, pa.Array]:
+def best_form(found: Levels) -> tuple[NumberForm, pa.Array]:
     """The form that most rows have; the first of equals."""
     joined = "percent" if pc.any(pc.match_substring(found.values, "%")).as_py() else ""
     currency = pc.any(pc.match_substring_regex(found.values, CURRENCY)).as_py()

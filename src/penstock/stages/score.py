@@ -1,0 +1,406 @@
+"""Score new rows with a registered model, and keep what was predicted from what.
+
+A network has an answer for whatever numbers it is handed: a negative age, a column in another
+unit, a model that nobody approved all give probabilities that look like any others. So only a
+version that passed its gates predicts here, only on rows that keep the contract that its
+training rows kept, and what it said about which rows is written down where it can be held
+against the truth later.
+
+ports.Source, ports.Scorer -> Scored; rows into sinks
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from penstock import modalities, plugins
+from penstock.errors import BadInput, Mistake, NoVerdict
+from penstock.evidence import Evidence, Table
+from penstock.measure import rules
+from penstock.records import Column, Scored
+from penstock.tables.rereading import Rereader, read_all
+from penstock.tables.windows import Window
+
+if TYPE_CHECKING:
+    from penstock import ports, spec
+
+BATCH_ROWS = 65_536
+"""Most rows in memory at a time in each of the places a batch passes (house choice)."""
+
+MOST_REASONS = 20
+"""Reasons of quarantine that the record lists (house choice)."""
+
+VERDICT_TAG, PASSED = "penstock.verdict", "passed"
+POSITION, REASON = "row", "_reason"
+LABELS = ("model_version", "run_id", "window")
+
+
+@dataclass(frozen=True)
+class Sinks:
+    """Where rows go.
+
+    Attributes
+    ----------
+    output : ports.Sink
+        Predictions.
+    quarantine : ports.Sink
+        Rows that break the contract, as they came, with ``_reason``.
+    log : ports.Sink, optional
+        Key, time, typed features and predictions, for monitoring; None: not kept.
+    """
+
+    output: ports.Sink
+    quarantine: ports.Sink
+    log: ports.Sink | None = None
+
+
+def usable(model: str, number: str, registry: ports.Registry) -> ports.Version:
+    """The version that may score: the champion, or the one of this number.
+
+    Raises
+    ------
+    NoVerdict
+        When there is none, or it did not pass its gates.
+    """
+    version = registry.version(model, number) if number else registry.champion(model)
+    rule = "only a version with a passed verdict scores"
+    if version is None:
+        found = f"no version {number}" if number else "no champion yet"
+        raise NoVerdict(Mistake(rule, found, f"model {model}", "train the pipeline first"))
+    if version.tags.get(VERDICT_TAG) != PASSED:
+        verdict = version.tags.get(VERDICT_TAG)
+        found = f"{VERDICT_TAG} is {verdict!r}" if verdict else f"no tag {VERDICT_TAG}"
+        remedy = "let penstock train judge the model; only that writes a verdict"
+        raise NoVerdict(Mistake(rule, found, f"model {model} version {version.number}", remedy))
+    return version
+
+
+def score(
+    source: ports.Source,
+    scorer: ports.Scorer,
+    contract: list[dict[str, Any]],
+    sinks: Sinks,
+    window: Window,
+    data: spec.Data,
+    version: ports.Version,
+    run_id: str = "",
+    progress: ports.Progress | None = None,
+) -> Scored:
+    """Score the rows of a window, in constant memory at any size.
+
+    The output has the key, or ``row``, the position in the input; the time; prediction,
+    probabilities, set or interval, and whether to abstain; ``model_version``, ``run_id`` and
+    ``window``. Written in place of what the window held; an error leaves that as it was.
+
+    Parameters
+    ----------
+    source : ports.Source
+        New rows; the target need not be there.
+    scorer : ports.Scorer
+        The packaged model.
+    contract : list of dict
+        Rules of columns that scoring reads count; a row that breaks one marked
+        ``quarantine`` is set aside.
+    sinks : Sinks
+        Where rows go.
+    window : Window
+        Which rows, and what they are called.
+    data : spec.Data
+        ``key``, ``time`` and ``sensitive`` are read.
+    version : ports.Version
+        Which model this is, for the record.
+    run_id : str
+        Of this run.
+
+    Raises
+    ------
+    BadInput
+        With every column that is absent, or holds other things than in training; a window
+        without ``data.time``.
+    NotServable
+        When the model cannot score.
+    """
+    started = time.perf_counter()
+    rows = _Rows(source, scorer, contract, window, data)
+    labels = {"model_version": version.number, "run_id": run_id, "window": window.name}
+    pace = _Pace(progress, rows)
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context(sinks.output.window(window.name))
+        quarantine = stack.enter_context(sinks.quarantine.window(window.name))
+        log = stack.enter_context(sinks.log.window(window.name)) if sinks.log else None
+        counts: Counter[str] = Counter()
+        with contextlib.closing(_generator(scorer, rows)) as answered:
+            for number, (passed, found) in enumerate(answered):
+                wide = _beside(found, _constant(labels, found.num_rows))
+                _write(output, _beside(passed.named, wide), number)
+                _write(quarantine, passed.aside, number)
+                if log is not None:
+                    _write(log, _beside(_beside(passed.named, passed.kept), wide), number)
+                counts["scored"] += found.num_rows
+                counts["aside"] += passed.aside.num_rows
+                pace.tell(counts["scored"] + counts["aside"])
+    return Scored(
+        model=version.name,
+        version=version.number,
+        window=window.name,
+        num_rows=counts["scored"] + counts["aside"],
+        num_scored=counts["scored"],
+        num_quarantined=counts["aside"],
+        output=sinks.output.description,
+        quarantine=sinks.quarantine.description if counts["aside"] else "",
+        log=sinks.log.description if sinks.log else "",
+        run_id=run_id,
+        evidence=rows.evidence(),
+        seconds=round(time.perf_counter() - started, 3),
+    )
+
+
+@dataclass(frozen=True)
+class _Passed:
+    """What goes around the model and stands beside its predictions.
+
+    Attributes
+    ----------
+    named : pa.Table
+        Key or position, and time, of the rows that are scored.
+    kept : pa.Table
+        Their typed features and groups, for the log.
+    aside : pa.Table
+        The rows that are not scored, as they came.
+    """
+
+    named: pa.Table
+    kept: pa.Table
+    aside: pa.Table
+
+
+class _Rows:
+    """Reads, types and checks rows; iterated in another thread than the one that writes."""
+
+    def __init__(
+        self,
+        source: ports.Source,
+        scorer: ports.Scorer,
+        contract: list[dict[str, Any]],
+        window: Window,
+        data: spec.Data,
+    ):
+        self.source, self.window, self.key, self.time = source, window, data.key, data.time
+        _require_columns(source, [c.name for c in scorer.reads], window, data)
+        reads = [*scorer.reads, *_groups(source, scorer, data)]
+        self.readers = [Rereader(column) for column in reads]
+        self.num_features = len(scorer.reads)
+        self.clock = Rereader(_time_column(scorer, data.time)) if data.time else None
+        names = {*(c.name for c in reads), data.key, data.time}
+        self.contract = [r for r in contract if r["kwargs"].get("column", data.target) in names]
+        self.unanswered = rules.unanswered(
+            [r for r in contract if r["kwargs"].get("column", "") in {"", *names}]
+        )
+        self.media = _media(scorer.reads)
+        classes = [f"probability_{name}" for name in scorer.layout.classes]
+        taken = {*OUTPUTS, *classes, POSITION, *LABELS, data.key, data.time}
+        self.renamed = {c.name: f"feature:{c.name}" for c in reads if c.name in taken - {""}}
+        for name in (data.key, data.time):
+            self.renamed.pop(name, None)
+        self.total = 0
+        self.num_timeless = 0
+        self.reasons: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[tuple[_Passed, pa.Table]]:
+        """Batches on their way: what goes around the model, and what it reads."""
+        position, nothing = 0, True
+        for batch in self.source.batches(self._told):
+            for start in range(0, batch.num_rows, BATCH_ROWS):
+                part = pa.Table.from_batches([batch.slice(start, BATCH_ROWS)])
+                places = np.arange(position, position + part.num_rows)
+                position += part.num_rows
+                inside = self._inside(part, places)
+                if inside is not None:
+                    nothing = False
+                    yield self._ready(*inside)
+        if nothing:
+            yield self._ready(self.source.schema.empty_table(), np.arange(0), None)
+
+    def evidence(self) -> Evidence:
+        """What was noticed on the way."""
+        notes = [f"This rule of the contract is not held against single rows: {rule}."
+                 for rule in self.unanswered]  # fmt: skip
+        notes += [
+            f"{reader.num_unread} values of {reader.column.name} are no"
+            f" {reader.column.arrow_type} and were read as missing."
+            for reader in (*self.readers, *([self.clock] if self.clock else []))
+            if reader.num_unread
+        ]
+        if self.num_timeless:
+            notes.append(f"{self.num_timeless} rows have no {self.time} and lie in no window.")
+        notes += [f"In the log {name} is called {new}." for name, new in self.renamed.items()]
+        notes += [f"{where}: {why}" for where, why in self.source.unreadable[:MOST_REASONS]]
+        most: list[list[Any]] = [[why, n] for why, n in self.reasons.most_common(MOST_REASONS)]
+        table = Table(title="Rows in quarantine", columns=["reason", "rows"], rows=most)
+        return Evidence(notes=notes, tables={"quarantine": table} if most else {})
+
+    def _told(self, done: int, total: int, note: str = "") -> None:
+        self.total = total if note == "rows" else 0
+
+    def _inside(
+        self, part: pa.Table, places: np.ndarray
+    ) -> tuple[pa.Table, np.ndarray, pa.ChunkedArray | None] | None:
+        """The rows of the window, their positions and times; None when it has none of them."""
+        if self.clock is None:
+            return part, places, None
+        times = self.clock.read(part[self.time])
+        if self.window.start is None:
+            return part, places, times
+        self.num_timeless += times.null_count
+        inside = np.asarray(self.window.holds(times).to_numpy(), dtype=bool)
+        if not inside.any():
+            return None
+        mask = pa.array(inside)
+        return part.filter(mask), places[inside], times.filter(mask)
+
+    def _ready(
+        self, part: pa.Table, places: np.ndarray, times: pa.ChunkedArray | None
+    ) -> tuple[_Passed, pa.Table]:
+        typed = read_all(self.readers, part)
+        if self.clock is not None and times is None:
+            times = self.clock.read(part[self.time])
+        named = {self.key: _plain(part[self.key])} if self.key else {POSITION: pa.array(places)}
+        if times is not None:
+            named[self.time] = times
+        checked = pa.table({**dict(zip(typed.column_names, typed.columns, strict=True)), **named})
+        why = rules.reasons(checked, self.contract)
+        for name, unreadable in self.media:
+            found = np.array(unreadable(typed[name]), dtype=object)
+            why = np.where(why == "", [f"{name}: {text}" if text else "" for text in found], why)
+        broken = why != ""
+        names, rows, aside = pa.table(named), typed, part.slice(0, 0)
+        reasons = why[broken]
+        if broken.any():
+            self.reasons.update(reasons.tolist())
+            keep = pa.array(~broken)
+            names, rows, aside = (
+                names.filter(keep),
+                rows.filter(keep),
+                part.filter(pa.array(broken)),
+            )
+        aside = _set(_set(aside, "_row", pa.array(places[broken])), REASON,
+                     pa.array(reasons, pa.string()))  # fmt: skip
+        kept = rows.drop_columns([n for n in (self.key, self.time) if n in rows.column_names])
+        kept = kept.rename_columns([self.renamed.get(n, n) for n in kept.column_names])
+        return _Passed(names, kept, aside), rows.select(range(self.num_features))
+
+
+OUTPUTS = ("prediction", "prediction_set", "prediction_low", "prediction_high", "abstain")
+"""Names that predictions have, beside ``probability_<class>``."""
+
+
+class _Pace:
+    """Tells how far it has come, how fast, and how long it still takes."""
+
+    def __init__(self, progress: ports.Progress | None, rows: _Rows):
+        self.progress, self.rows = progress, rows
+        self.started = time.perf_counter()
+
+    def tell(self, done: int) -> None:
+        if self.progress is None:
+            return
+        rate = done / max(time.perf_counter() - self.started, 1e-6)
+        note = f"{rate:,.0f} rows/s"
+        total = self.rows.total if self.rows.window.start is None else 0
+        if total > done:
+            note += f", {(total - done) / rate:.0f} s left"
+        self.progress(done, max(total, done), note)
+
+
+def _generator(scorer: ports.Scorer, rows: _Rows) -> Any:
+    """A generator of answers, which can be closed whatever made it."""
+    yield from scorer.predict(rows)
+
+
+def _require_columns(
+    source: ports.Source, needed: list[str], window: Window, data: spec.Data
+) -> None:
+    """BadInput with all that is missing before the first row is read."""
+    mistakes = []
+    if window.start is not None and not data.time:
+        mistakes.append(
+            Mistake(
+                "a window is cut by data.time, the column that says when a row is from",
+                "data.time is empty",
+                "--window",
+                "name that column as data.time, or score without a window",
+            )
+        )
+    said = {data.key: "data.key", data.time: "data.time"}
+    for name in dict.fromkeys([*needed, *filter(None, (data.key, data.time))]):
+        times = source.schema.names.count(name)
+        if times != 1:
+            what = said.get(name) or "the model reads it"
+            found = f"column {name} is absent" if not times else f"column {name} {times} times"
+            remedy = "add the column, empty where nothing is known"
+            rule = f"the input has every column that scoring needs ({what})"
+            mistakes.append(Mistake(rule, found, source.description, remedy))
+    for name, field in said.items():
+        if name in (*OUTPUTS, *LABELS):
+            rule, remedy = "predictions have a column of that name", "rename the column"
+            mistakes.append(Mistake(rule, f"{field} is {name}", field, remedy))
+    if mistakes:
+        raise BadInput(mistakes)
+
+
+def _groups(source: ports.Source, scorer: ports.Scorer, data: spec.Data) -> list[Column]:
+    """Sensitive columns that the model does not read, where the input has them."""
+    read = {column.name for column in scorer.reads}
+    known = {column.name: column for column in scorer.layout.columns}
+    names = [name for name in data.sensitive if name in known and name not in read]
+    return [known[name] for name in names if source.schema.names.count(name) == 1]
+
+
+def _media(reads: list[Column]) -> list[tuple[str, Any]]:
+    """Columns whose content may be broken, and what tells that."""
+    known = plugins.modules("penstock.modalities")
+    loaded = [(c.name, modalities.load(c.modality)) for c in reads if c.modality in known]
+    tests = [(name, getattr(modality, "unreadable", None)) for name, modality in loaded]
+    return [(name, test) for name, test in tests if test is not None]
+
+
+def _time_column(scorer: ports.Scorer, name: str) -> Column:
+    """The column of moments as training read it, or as ISO 8601."""
+    known = {column.name: column for column in scorer.layout.columns}
+    moment = Column(name=name, modality="timestamp", arrow_type="timestamp[us]")
+    found = known.get(name, moment)
+    return found if found.arrow_type.startswith("timestamp") else moment
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    is_coded = pa.types.is_dictionary(column.type)
+    return column.cast(column.type.value_type) if is_coded else column
+
+
+def _set(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    """The table with this column, in place of one that is called so."""
+    kept = table.drop_columns([name]) if name in table.column_names else table
+    return kept.append_column(name, values)
+
+
+def _constant(labels: dict[str, str], num_rows: int) -> pa.Table:
+    return pa.table({name: pa.repeat(pa.scalar(text), num_rows) for name, text in labels.items()})
+
+
+def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
+    names = [*left.column_names, *right.column_names]
+    return pa.Table.from_arrays([*left.columns, *right.columns], names=names)
+
+
+def _write(writer: ports.RowWriter, table: pa.Table, number: int) -> None:
+    """Append; the first batch is written even without rows, since it says the columns."""
+    if table.num_rows or number == 0:
+        writer.write(table)
