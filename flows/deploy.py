@@ -34,6 +34,7 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.utilities.callables import parameter_schema
 
+from flows.score import score
 from flows.train import train
 from penstock import spec
 from penstock.errors import BadInput
@@ -74,7 +75,7 @@ class Deployed:
         return f"{self.flow.fn.__module__}.{self.flow.fn.__name__}"
 
 
-TABLE: tuple[Deployed, ...] = (Deployed(train),)
+TABLE: tuple[Deployed, ...] = (Deployed(train), Deployed(score))
 """A flow that is added here is deployed for every pipeline."""
 
 

@@ -22,16 +22,16 @@ class StageProgress:
         self.artifact: UUID | None = None
 
     def __call__(self, done: int, total: int, note: str = "") -> None:
-        """``done`` of ``total`` steps; ``note`` in a few words."""
+        """``done`` of ``total`` steps, 0 where nobody knows; ``note`` in a few words."""
         from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
         now = time.monotonic()
-        if now - self.told < SECONDS_BETWEEN_NEWS and done < total:
+        if now - self.told < SECONDS_BETWEEN_NEWS and (done < total or not total):
             return
         self.told = now
-        told = {"progress": (self.stage, done, total, note)}  # a terminal shows it as a bar
-        text = f", {note}" if note else ""
-        log.info("%s: %d of %d%s", self.stage, done, total, text, extra=told)
+        told = {"progress": (self.stage, done, total or done, note)}  # a terminal shows it as a bar
+        text = (f" of {total}" if total else "") + (f", {note}" if note else "")
+        log.info("%s: %d%s", self.stage, done, text, extra=told)
         share = 100.0 * done / total if total else 0.0
         if self.artifact is None:
             self.artifact = cast(

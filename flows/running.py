@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -190,10 +190,15 @@ def current() -> Run:
 
 
 @contextmanager
-def opened(pipeline: str, overrides: dict[str, Any] | None, refresh: bool) -> Iterator[Run]:
+def opened(
+    pipeline: str,
+    overrides: dict[str, Any] | None,
+    refresh: bool,
+    check: Callable[[Services], None] = Services.check,
+) -> Iterator[Run]:
     """Read the pipeline's file as it is now, and close the MLflow run however it ends."""
     services = Services(spec.locate(pipeline), overrides)
-    services.check()
+    check(services)
     run = Run(services, refresh)
     token = _current.set(run)
     status = "FAILED"
@@ -209,16 +214,21 @@ def opened(pipeline: str, overrides: dict[str, Any] | None, refresh: bool) -> It
             services.tracking.finish(run.mlflow_run, status)  # type: ignore[arg-type]
 
 
-def decision_of(flow: Flow[..., Any], *parameters: Any) -> Decision:
-    """Run a flow in this process; refused is a decision too, not an error.
+def result_of(flow: Flow[..., Any], *parameters: Any) -> Any:
+    """Run a flow in this process; what a *Failed* state holds is a result too, not an error.
 
     Raises
     ------
     Exception
-        What ended the flow before there was a decision.
+        What ended the flow before there was a result.
     """
     state: Any = flow(*parameters, return_state=True)
     found = state.result(raise_on_failure=False)
     if isinstance(found, BaseException):
         raise found
-    return cast(Decision, found)
+    return found
+
+
+def decision_of(flow: Flow[..., Any], *parameters: Any) -> Decision:
+    """Run a flow in this process that ends with a decision; refused is one too."""
+    return cast(Decision, result_of(flow, *parameters))

@@ -21,6 +21,7 @@ from penstock.records import (
     Profile,
     Rows,
     Scorecard,
+    Scored,
     Snapshot,
     Split,
     Verdict,
@@ -231,3 +232,33 @@ def refuse(verdict: Verdict) -> Decision:
         why="The data was refused before training; no model was made.",
     )
     return decision.model_copy(update={"record": run.keep(decision)})
+
+
+@stage(timeout_seconds=48 * HOUR, retries=1, cached=False)
+def score(source: str, output: str, window: str, version: str) -> Scored:
+    """Fetch the version, and let it score."""
+    import tempfile
+    from pathlib import Path
+
+    from prefect.runtime import flow_run
+
+    from penstock.adapters.scoring import PackagedScorer
+    from penstock.stages.score import score, usable
+
+    run = current()
+    services, spec = run.services, run.spec
+    asked = services.scoring(source, output, window)
+    found = usable(spec.registered_name, version, services.registry)
+    with tempfile.TemporaryDirectory() as scratch:
+        package = services.registry.fetch(found, Path(scratch))
+        return score(
+            asked.source,
+            PackagedScorer(package, spec.compute.threads),
+            services.contract,
+            asked.sinks,
+            asked.window,
+            spec.data,
+            found,
+            str(flow_run.id or ""),
+            run.progress("score"),
+        )

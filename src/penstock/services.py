@@ -5,9 +5,12 @@ Each part is made when it is first asked for, so that what is not needed is not 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from penstock import settings, spec
 from penstock.errors import BadInput, Mistake
@@ -19,6 +22,17 @@ if TYPE_CHECKING:
     from penstock.adapters.tracking.registry import MlflowRegistry
     from penstock.adapters.tracking.runs import Tracking
     from penstock.ports import Source
+    from penstock.stages.score import Sinks
+    from penstock.tables.windows import Window
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What is scored, where it goes, and what that part of it is called."""
+
+    source: Source
+    sinks: Sinks
+    window: Window
 
 
 class Services:
@@ -111,6 +125,88 @@ class Services:
         """Where this pipeline's reports are."""
         return self.settings.home / "reports" / self.spec.name
 
+    @property
+    def predictions(self) -> str:
+        """Folder of the prediction log, one Parquet file a window, as sources and sinks say it."""
+        return self._kept("predictions")
+
+    @property
+    def quarantine(self) -> str:
+        """Folder of the rows that scoring set aside, one Parquet file a window."""
+        return self._kept("quarantine")
+
+    def scoring(self, source: str, output: str, window: str, query: str = "") -> Scoring:
+        """Open what is scored and where it goes; what is not said is as ``score`` says it.
+
+        Parameters
+        ----------
+        source, query, output : str
+            Spelt as ``score.source``, ``score.query`` and ``score.output``; relative paths start
+            in the working directory, those of the spec in the pipeline's folder.
+        window : str
+            ``A..B``; empty: all rows, under a name made from where they are.
+
+        Raises
+        ------
+        BadInput
+            With the mistakes of all of them, and of the contract.
+        """
+        from penstock.adapters.sinks import open_sink
+        from penstock.adapters.sources import open_source
+        from penstock.stages.score import Sinks
+        from penstock.tables.windows import Window
+
+        said = self.spec.score
+        here = Path.cwd()
+        rows, start = (source, here) if source else (said.source, self.folder)
+        asked = query if source else query or said.query
+        mistakes: list[Mistake] = []
+
+        def opened(look: Callable[[], Any]) -> Any:
+            try:
+                return look()
+            except BadInput as error:
+                mistakes.extend(error.mistakes)
+
+        def stated(text: str, option: str, field: str) -> str:
+            if text:
+                return text
+            rule, remedy = f"score is told its {option}", f"say {option}, or {field} in the spec"
+            raise BadInput(Mistake(rule, f"no {option} and no {field}", str(self.path), remedy))
+
+        def new_rows() -> Source:
+            named = stated(rows, "--input", "score.source")
+            changed = {"source": named, "query": asked, "format": "auto", "delimiter": ""}
+            return open_source(self.spec.data.model_copy(update=changed), start)
+
+        def sink() -> Any:
+            named = stated(output or said.output, "--output", "score.output")
+            return open_sink(named, here if output else self.folder)
+
+        found = opened(new_rows)
+        span = opened(lambda: Window.parse(window)) if window else None
+        places = opened(sink), opened(lambda: open_sink(self.quarantine, self.folder))
+        log = opened(lambda: open_sink(self.predictions, self.folder)) if said.log else None
+        opened(lambda: self.contract)
+        if mistakes:
+            raise BadInput(mistakes)
+        whole = Window(_name_of(found.description, rows, asked, start))
+        return Scoring(found, Sinks(*places, log), span or whole)
+
+    def check_home(self) -> None:
+        """Find whether the registry answers and the home can be written.
+
+        Raises
+        ------
+        BadInput
+            When the home cannot be written.
+        RegistryUnreachable
+            When MLflow gives no answer.
+        """
+        if mistakes := self._mistakes_in_home():
+            raise BadInput(mistakes)
+        self.connection.probe()
+
     def check(self) -> None:
         """Find what is wrong with files and registry before anything heavy starts.
 
@@ -121,11 +217,7 @@ class Services:
         RegistryUnreachable
             When MLflow gives no answer.
         """
-        mistakes = self._mistakes_in_files()
-        if why := settings.obstacle(self.settings.home):
-            remedy = "set PENSTOCK_HOME to a folder of yours"
-            mistakes.append(Mistake("home can be written", why, "PENSTOCK_HOME", remedy))
-        if mistakes:
+        if mistakes := [*self._mistakes_in_files(), *self._mistakes_in_home()]:
             raise BadInput(mistakes)
         self.connection.probe()
 
@@ -139,6 +231,16 @@ class Services:
         """
         if mistakes := self._mistakes_in_files():
             raise BadInput(mistakes)
+
+    def _mistakes_in_home(self) -> list[Mistake]:
+        if why := settings.obstacle(self.settings.home):
+            remedy = "set PENSTOCK_HOME to a folder of yours"
+            return [Mistake("home can be written", why, "PENSTOCK_HOME", remedy)]
+        return []
+
+    def _kept(self, what: str) -> str:
+        root = self.settings.store_url or str(self.settings.home)
+        return f"{root.rstrip('/')}/{what}/{quote(self.spec.registered_name, safe='')}/"
 
     def _mistakes_in_files(self) -> list[Mistake]:
         from penstock.stages.ingest import check_columns
@@ -154,3 +256,11 @@ class Services:
             except BadInput as error:
                 mistakes += error.mistakes
         return mistakes
+
+
+def _name_of(description: str, said: str, query: str, folder: Path) -> str:
+    """The name of all rows of an input: the same for the same place, whatever it holds now."""
+    from penstock import fingerprint
+
+    place = said if "://" in said else str((folder / said).resolve())
+    return f"{description[:150]} ({fingerprint.of_json([place, query])[:8]})"

@@ -317,7 +317,7 @@ class _Pace:
         total = self.rows.total if self.rows.window.start is None else 0
         if total > done:
             note += f", {(total - done) / rate:.0f} s left"
-        self.progress(done, max(total, done), note)
+        self.progress(done, max(total, done) if total else 0, note)
 
 
 def _generator(scorer: ports.Scorer, rows: _Rows) -> Any:
