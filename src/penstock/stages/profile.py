@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from penstock import modalities
 from penstock.evidence import Evidence, Figure, Series, Table
 from penstock.measure import groups, metrics, sketches
+from penstock.measure.drift import means, performance
+from penstock.measure.drift.reference import FORMAT
 from penstock.measure.predictions import Answers, answers_of
 from penstock.measure.sketches import Levels, Numbers
 from penstock.ports import Progress, Store
 from penstock.records import Column, Fitted, Policy, Profile, Rows, Scorecard
 from penstock.spec import ProfileSpec
 
-FORMAT = 1
-"""Version of the file: a reader refuses another one."""
 ALL_BINS = 1_600
 """Bins of all columns together (house choice: some 40 kB)."""
 MIN_BINS = 5
@@ -69,7 +69,8 @@ def profile(
     -------
     Profile
         The file is JSON: ``format``, ``columns`` (their views' sketches), ``scores``,
-        ``metric``, ``metrics`` and ``groups``.
+        ``losses``, ``metric``, ``metrics``, ``groups``, and ``rows``, what was said of the rows
+        of the sample; what :mod:`penstock.measure.drift.reference` reads.
     """
     columns = _columns(fitted, policy, sensitive)
     past = store.table(train, columns=[column.name for column in columns])
@@ -101,6 +102,7 @@ def profile(
         },
         "scores": scores_of(answers, target, fitted.layout.classes),
         "row_loss": sketches.learn(_array(predictions["_row_loss"].to_numpy())).model_dump(),
+        "num_rows": len(target),
         "metric": fitted.metric,
         "metrics": {n: e.model_dump() for n, e in scorecard.metrics.items()},
         "groups": {
@@ -108,8 +110,12 @@ def profile(
             for name in names
         },
     }
+    losses = predictions["_row_loss"].to_numpy().astype(np.float64)
+    content["losses"] = losses_of(answers, losses, content["scores"])
+    places = _places(test.num_rows, spec)
+    content["rows"] = rows_of(answers.of(places), target[places]) if len(places) else None
     blob = store.keep_bytes(json.dumps(content, separators=(",", ":")).encode(), ".json")
-    sample = _sample(fitted, policy, test, spec, store)
+    sample = _sample(fitted, policy, test, places, store)
     progress(len(columns) + 1, len(columns) + 1, "kept")
     return Profile(
         sketch=blob,
@@ -216,20 +222,60 @@ def _known(modality: str) -> bool:
     return modality in plugins.modules("penstock.modalities")
 
 
+def losses_of(
+    answers: Answers, losses: NDArray[np.float64], scores: dict[str, Any]
+) -> dict[str, Any]:
+    """What the test rows cost, for windows of later rows to be held against.
+
+    Returns
+    -------
+    dict
+        Classes: ``expected`` by each row's own scores, and ``excess`` of the loss over that.
+        Numbers: ``excess`` is the loss itself.
+    """
+    if "calibration" not in scores:
+        return {"excess": means.learn(losses).model_dump(), "mean": float(losses.mean())}
+    truth = performance.Curve.of(scores["calibration"]).truth(answers)
+    expected = performance.expected_losses(answers.scores, truth)
+    return {
+        "expected": means.learn(expected).model_dump(),
+        "excess": means.learn(losses - expected).model_dump(),
+        "mean": float(losses.mean()),
+    }
+
+
+def rows_of(answers: Answers, target: NDArray[Any]) -> dict[str, Any]:
+    """Scores, decision and truth of the rows of the sample, in its order."""
+    return {
+        "scores": np.round(answers.scores.astype(np.float64), SCORE_DIGITS).tolist()
+        if answers.scores.ndim == 2
+        else answers.scores.tolist(),
+        "decided": answers.decided.tolist(),
+        "target": target.tolist(),
+    }
+
+
+def _places(num_rows: int, spec: ProfileSpec) -> NDArray[np.int64]:
+    """Which test rows are kept, ``int64[k]`` ascending."""
+    if num_rows <= spec.sample_rows:
+        return np.arange(num_rows)
+    rng = np.random.default_rng(SAMPLE_SEED)
+    places: NDArray[np.int64] = np.sort(rng.permutation(num_rows)[: spec.sample_rows])
+    return places
+
+
 def _sample(
-    fitted: Fitted, policy: Policy, test: Rows, spec: ProfileSpec, store: Store
+    fitted: Fitted, policy: Policy, test: Rows, places: NDArray[np.int64], store: Store
 ) -> Rows | None:
-    """Random raw rows of what a prediction reads, in their order; None where switched off."""
-    if not spec.sample_rows:
+    """These raw rows of what a prediction reads; None where there are none."""
+    if not len(places):
         return None
     names = [column.name for column in _columns(fitted, policy, ())]
-    table = store.table(test, columns=names)
-    if table.num_rows > spec.sample_rows:
-        rng = np.random.default_rng(SAMPLE_SEED)
-        table = table.take(np.sort(rng.permutation(table.num_rows)[: spec.sample_rows]))
-    return store.keep_table(table)
+    return store.keep_table(store.table(test, columns=names).take(places))
 
 
+SCORE_DIGITS = 5
+"""Of the scores of the sample's rows (house choice: ten bytes a score)."""
 SAMPLE_SEED = 0
 """Of the sample: equal rows, equal sample."""
 
@@ -286,7 +332,8 @@ def _notes(sample: Rows | None, sketched: dict[str, dict[str, Numbers | Levels]]
     if sample:
         notes = [
             f"{sample.num_rows} raw rows of the test part, inputs only, travel with the model for"
-            " monitoring. They may be personal data: profile.sample_rows: 0 keeps none."
+            " monitoring, and what was said of them beside the truth. They may be personal data:"
+            " profile.sample_rows: 0 keeps none."
         ]
     named = [
         n for n, views in sketched.items() if any(isinstance(s, Levels) for s in views.values())

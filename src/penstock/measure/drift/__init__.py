@@ -1,0 +1,1 @@
+"""Two windows of one world: what changed between them, and whether it matters."""
