@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from penstock import fingerprint, plugins
+from penstock.errors import BadInput, Mistake
 from penstock.evidence import Check, Frozen
 from penstock.ports import Store
 from penstock.records import (
@@ -29,6 +33,7 @@ from penstock.records import (
     VerdictWord,
 )
 from penstock.spec import Pipeline
+from penstock.tags import DECISION
 
 FORMAT: Literal[1] = 1
 """Version of the record: a reader refuses another one."""
@@ -182,6 +187,65 @@ def decision_record(
         },
         files=files_of(records),
         checks=decision.checks,
+    )
+
+
+def read_record(sha256: str, num_bytes: str, store: Store) -> DecisionRecord:
+    """The decision record that a version's tags name.
+
+    Parameters
+    ----------
+    sha256, num_bytes : str
+        The tags ``penstock.decision`` and ``penstock.decision.bytes``.
+
+    Raises
+    ------
+    BadInput
+        When the tags name none, or one that this penstock cannot read.
+    StoreError
+        When it is gone from the store.
+    """
+    remedy = "look with: penstock verify PIPELINE --version N; or train again"
+    if not re.fullmatch("[0-9a-f]{64}", sha256) or not num_bytes.isdecimal():
+        rule = "a version's tags name its decision record"
+        raise BadInput(Mistake(rule, sha256 or "no tag", DECISION, remedy))
+    blob = Blob(key=f"{sha256[:2]}/{sha256}.json", sha256=sha256, num_bytes=int(num_bytes))
+    content = store.path(blob).read_bytes()
+    if fingerprint.of_bytes(content) != sha256:
+        rule = "a decision record is what its hash says"
+        raise BadInput(Mistake(rule, "it was changed", blob.key, remedy))
+    try:
+        return DecisionRecord.model_validate_json(content)
+    except ValidationError as error:
+        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise BadInput(Mistake("a decision record can be read", said, blob.key, remedy)) from error
+
+
+def redecided(
+    record: DecisionRecord, decision: Decision, decided_by: str, flow_run_id: str = ""
+) -> DecisionRecord:
+    """The record of a later decision about the same model: the same stages, another word.
+
+    Parameters
+    ----------
+    record : DecisionRecord
+        Of the decision before; what was computed stands in it and stays.
+    decision : Decision
+        The new verdict, its checks and its why.
+    decided_by, flow_run_id : str
+        Who decided, and in which flow run.
+    """
+    return record.model_copy(
+        update={
+            "verdict": decision.verdict,
+            "why": decision.why,
+            "champion": decision.champion,
+            "checks": decision.checks,
+            "decided_by": decided_by,
+            "decided_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "flow_run_id": flow_run_id or decision.flow_run_id,
+            "environment": environment(),
+        }
     )
 
 

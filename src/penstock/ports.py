@@ -191,6 +191,9 @@ class Registry(Protocol):
     def version(self, name: str, number: str) -> Version | None:
         """The version of this number; None when there is none."""
 
+    def challenger(self, name: str) -> Version | None:
+        """The version that wants the champion's place; None when there is none."""
+
     def same(self, name: str, fingerprint: str) -> Version | None:
         """The newest version that was made from this model; None when there is none."""
 

@@ -373,6 +373,46 @@ class Drift(Record):
         return self.model_dump(mode="json", exclude={"evidence", "seconds"})
 
 
+class RetrainOrder(Record):
+    """A retraining that was asked for, and what became of it.
+
+    Attributes
+    ----------
+    id, model : str
+        Of the order; of the registered model.
+    status : {"open", "done", "failed", "declined"}
+        ``declined``: it was not worth it, or not the time. ``failed``: the training did not
+        reach a decision.
+    reason : str
+        Why it was asked for: a schedule, a person, an alarm of the monitor.
+    why : str
+        Why it was opened or declined; how it ended.
+    asked_at, ended_at : str
+        UTC, ISO 8601; empty while it is open.
+    rows : Rows, optional
+        The snapshot that was read for it.
+    num_new_rows : int
+        Its labelled rows that the training before did not have; -1: not counted.
+    flow_run_id, verdict, version : str
+        Where it ran, and what it ended with.
+    """
+
+    id: str
+    model: str
+    status: Literal["open", "done", "failed", "declined"]
+    reason: str = ""
+    why: str = ""
+    asked_at: str
+    ended_at: str = ""
+    rows: Rows | None = None
+    num_new_rows: int = Field(-1, ge=-1)
+    flow_run_id: str = ""
+    verdict: str = ""
+    version: str = ""
+
+    unsigned: ClassVar[set[str]] = {"evidence", "seconds"}
+
+
 class Answer(Frozen):
     """What a person said about a version.
 

@@ -401,6 +401,22 @@ class Timetable(Part):
         raise ValueError(f"no timezone of the IANA list, such as Europe/Rome{hint}")
 
 
+class RetrainSpec(Part):
+    """When a model is worth training again; a person may at any time."""
+
+    on_drift: bool = Field(True, description="An alarm of the monitor starts a retraining.")
+    cooldown_days: float = Field(
+        1.0, ge=0, le=3650, description="Least time between two retrainings."
+    )
+    min_new_rows: int = Field(
+        100, ge=0, le=1_000_000_000,
+        description="Fewest labelled rows that the training before did not have.",
+    )  # fmt: skip
+    budget_runs_per_30_days: int = Field(
+        8, ge=0, le=10_000, description="Most retrainings in any 30 days; 0: none by themselves."
+    )
+
+
 class Schedule(Part):
     """When each flow of this pipeline starts by itself; a plain text is its cron, in UTC."""
 
@@ -432,6 +448,7 @@ class Pipeline(Part):
     bias: BiasSpec = BiasSpec()
     profile: ProfileSpec = ProfileSpec()
     monitor: MonitorSpec = MonitorSpec()
+    retrain: RetrainSpec = RetrainSpec()
     registry: Registry = Registry()
     score: ScoreSpec = ScoreSpec()
     schedule: Schedule = Schedule()

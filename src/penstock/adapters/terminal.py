@@ -23,6 +23,8 @@ VERDICTS = {
     "kept_champion": ("CHAMPION KEPT", "", "green"),
     "awaiting_approval": ("AWAITING APPROVAL", "", "yellow"),
     "refused": ("REFUSED", "", "red"),
+    "rejected": ("REJECTED", "", "yellow"),
+    "rolled_back": ("ROLLED BACK", "", "yellow"),
 }
 STYLES = {"refuse": "red", "insufficient": "yellow", "warn": "yellow"}
 """Outcomes that a person should read about, the worst first."""

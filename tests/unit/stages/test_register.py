@@ -11,6 +11,7 @@ import pytest
 from scipy.special import ndtri
 
 from penstock.adapters.store import LocalStore
+from penstock.challenge import against
 from penstock.errors import Mistake, NotServable, RegistryUnreachable
 from penstock.evidence import Check
 from penstock.measure.contest import Groups, contest
@@ -30,7 +31,7 @@ from penstock.records import (
     Verdict,
 )
 from penstock.spec import Gate, Gates, Pipeline
-from penstock.stages.register import against, register
+from penstock.stages.register import register
 
 LAYOUT = Layout(
     columns=[
@@ -77,6 +78,9 @@ class FakeRegistry:
     def same(self, name: str, fingerprint: str) -> Version | None:
         return next((v for v in self.versions if v.tags.get("penstock.model") == fingerprint), None)
 
+    def history(self, name: str) -> list[Version]:
+        return self.versions
+
     def package(self, files: dict[str, Path], destination: Path) -> Path:
         self.packed = {name: path.read_bytes() for name, path in files.items()}
         return destination
@@ -103,13 +107,16 @@ class FakeRegistry:
         self.aliases["challenger"] = version.number
         return version
 
-    def promote(self, version: Version, expected: Version | None) -> bool:
+    def promote(
+        self, version: Version, expected: Version | None, tags: dict[str, str] | None = None
+    ) -> bool:
         if self.intruders:
             intruder = self.intruders.pop(0)
             self.versions.append(intruder)
             self.aliases["champion"] = intruder.number
         if self.champion(version.name) != expected:
             return False
+        version.tags.update(tags or {})
         self.aliases["champion"] = version.number
         if self.aliases.get("challenger") == version.number:
             del self.aliases["challenger"]
@@ -413,6 +420,37 @@ def test_a_better_challenger_waits_where_a_person_has_to_say_yes(tmp_path: Path)
     worse = run(tmp_path, BAD, b"v")
     worse.approval = "human"
     assert worse.register(with_champion(BAD, GOOD, {})).verdict == "kept_champion"
+
+
+@pytest.mark.parametrize("tag", ["penstock.rejected", "penstock.rolled_back"])
+def test_a_model_that_a_person_said_no_to_comes_back_by_no_training(
+    tmp_path: Path, tag: str
+) -> None:
+    registry = with_champion(BETTER, GOOD, {})
+    this = run(tmp_path, BETTER)
+    assert this.register(registry).version == "2"
+    registry.versions[1].tags[tag] = "2026-01-05"
+    registry.aliases = {"champion": "1"}
+    this.profile = Profile(sketch=this.store.keep_bytes(b"sketch", ".json"))  # another version
+    decision = this.register(registry)
+    assert (decision.verdict, decision.version) == ("kept_champion", "1")
+    assert "only a person brings it back" in decision.why
+    assert (len(registry.versions), registry.aliases) == (2, {"champion": "1"})
+
+
+def test_a_better_model_waits_for_a_person_who_put_the_champion_back(tmp_path: Path) -> None:
+    registry = with_champion(BETTER, GOOD, {"penstock.restored": "2026-01-05"})
+    decision = run(tmp_path, BETTER).register(registry)
+    assert (decision.verdict, decision.version) == ("awaiting_approval", "2")
+    assert "because a person put champion 1 back (2026-01-05)" in decision.why
+    assert registry.aliases == {"champion": "1", "challenger": "2"}
+
+
+def test_a_champion_knows_which_one_was_before_it(tmp_path: Path) -> None:
+    registry = with_champion(BETTER, GOOD, {})
+    run(tmp_path, BETTER).register(registry)
+    assert registry.versions[1].tags["penstock.champion_before"] == "1"
+    assert registry.versions[1].tags["penstock.champion_since"].startswith("20")
 
 
 def test_the_decision_record_is_on_the_version_before_its_alias(tmp_path: Path) -> None:

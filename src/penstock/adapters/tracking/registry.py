@@ -47,12 +47,7 @@ class MlflowRegistry:
 
     def version(self, name: str, number: str) -> Version | None:
         """The version of this number; None when there is none."""
-        query = f"name = '{name}'"
-        with self.connection.reaching():
-            found = self.connection.client.search_model_versions(query, max_results=10_000)
-        return next(
-            (Version(name, number, dict(v.tags)) for v in found if str(v.version) == number), None
-        )
+        return next((one for one in self.history(name) if one.number == number), None)
 
     def same(self, name: str, fingerprint: str) -> Version | None:
         """The newest version that was made from this model; None when there is none."""
@@ -64,6 +59,12 @@ class MlflowRegistry:
             return None
         newest = max(found, key=lambda version: int(version.version))
         return Version(name, str(newest.version), dict(newest.tags))
+
+    def history(self, name: str) -> list[Version]:
+        """All versions, the oldest first."""
+        with self.connection.reaching():
+            found = self._all_versions(f"name = '{name}'")
+        return sorted(found, key=lambda version: int(version.number))
 
     def package(self, files: dict[str, Path], destination: Path) -> Path:
         """Write the model as a folder that serves itself."""
@@ -125,7 +126,21 @@ class MlflowRegistry:
                 client.set_model_version_tag(version.name, version.number, key, value)
             client.set_registered_model_alias(version.name, CHALLENGER, version.number)
 
-    def promote(self, version: Version, expected: Version | None) -> bool:
+    def tag(self, version: Version, tags: dict[str, str]) -> None:
+        """Write tags on it; an empty text takes a tag away."""
+        with self.connection.reaching():
+            self._tag(version, tags)
+
+    def withdraw(self, version: Version) -> None:
+        """Take the alias ``challenger`` away from it, if it has it."""
+        waiting = self.challenger(version.name)
+        if waiting and waiting.number == version.number:
+            with self.connection.reaching():
+                self.connection.client.delete_registered_model_alias(version.name, CHALLENGER)
+
+    def promote(
+        self, version: Version, expected: Version | None, tags: dict[str, str] | None = None
+    ) -> bool:
         """Make it the champion if the champion is still ``expected``."""
         client = self.connection.client
         lock = re.sub(r"[^\w.-]", "_", version.name)
@@ -133,11 +148,30 @@ class MlflowRegistry:
             now = self.champion(version.name)
             if (now and now.number) != (expected and expected.number):
                 return False
+            self._tag(version, tags or {})
             client.set_registered_model_alias(version.name, CHAMPION, version.number)
-            waiting = self.challenger(version.name)
-            if waiting and waiting.number == version.number:
-                client.delete_registered_model_alias(version.name, CHALLENGER)
+            self.withdraw(version)
         return True
+
+    def _tag(self, version: Version, tags: dict[str, str]) -> None:
+        client = self.connection.client
+        said = client.get_model_version(version.name, version.number).tags
+        for key, value in tags.items():
+            if value:
+                client.set_model_version_tag(version.name, version.number, key, value)
+            elif key in said:
+                client.delete_model_version_tag(version.name, version.number, key)
+
+    def _all_versions(self, query: str) -> list[Version]:
+        """Page by page: MLflow gives ten thousand at most at once."""
+        found: list[Version] = []
+        token = None
+        while True:
+            page = self.connection.client.search_model_versions(query, page_token=token)
+            found += [Version(v.name, str(v.version), dict(v.tags)) for v in page]
+            token = page.token
+            if not token:
+                return found
 
     def _aliased(self, name: str, alias: str) -> Version | None:
         from mlflow.exceptions import MlflowException
