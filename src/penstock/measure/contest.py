@@ -38,7 +38,7 @@ class Gain:
     Attributes
     ----------
     value : float
-        From :func:`gain`.
+        From :func:`penstock.measure.metrics.gain`.
     low, high : float
         Its interval of :data:`LEVEL`; nan where it is not defined.
     num_rows : int
@@ -70,21 +70,6 @@ class Groups:
     codes: NDArray[np.int64]
 
 
-def gain(name: str, mine: float, theirs: float) -> float:
-    """How much better: a difference, or for errors the share of the other's error saved.
-
-    Examples
-    --------
-    >>> gain("accuracy", 0.75, 0.5), gain("rmse", 1.0, 2.0)
-    (0.25, 0.5)
-    """
-    if metrics.of(name).better == "higher":
-        return mine - theirs
-    if mine == theirs:
-        return 0.0
-    return (theirs - mine) / abs(theirs) if theirs else float("nan")
-
-
 def paired_gain(name: str, target: NDArray[Any], ours: Answers, theirs: Answers, seed: int) -> Gain:
     """The gain with its percentile interval over the same resamples of the rows.
 
@@ -106,7 +91,7 @@ def paired_gain(name: str, target: NDArray[Any], ours: Answers, theirs: Answers,
 
     def one(rows: NDArray[np.int64]) -> float:
         goal, a, b = target[rows], ours.of(rows), theirs.of(rows)
-        return gain(name, measure(goal, a.scores, a.decided), measure(goal, b.scores, b.decided))
+        return metrics.gain(name, measure(goal, a.scores, a.decided), measure(goal, b.scores, b.decided))
 
     value = one(np.arange(len(target)))
     draws = np.array([one(rows) for rows in resamples(len(target), seed)])

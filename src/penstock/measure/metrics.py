@@ -70,6 +70,21 @@ def is_better(name: str, value: float, than: float) -> bool:
     return value > than if of(name).better == "higher" else value < than
 
 
+def gain(name: str, mine: float, theirs: float) -> float:
+    """How much better: a difference, or for errors the share of the other's error saved.
+
+    Examples
+    --------
+    >>> gain("accuracy", 0.75, 0.5), gain("rmse", 1.0, 2.0)
+    (0.25, 0.5)
+    """
+    if of(name).better == "higher":
+        return mine - theirs
+    if mine == theirs:
+        return 0.0
+    return (theirs - mine) / abs(theirs) if theirs else float("nan")
+
+
 def _roc_auc(target: Array, scores: Array) -> float:
     """Area under the ROC curve; the mean of one class against the rest for more than two."""
     return _over_classes(_area, target, scores)

@@ -152,7 +152,7 @@ def gains(
     def measure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         mine = measure_one(target[rows], scores[rows], decided[rows])
         theirs = [measure_one(target[rows], other.scores[rows]) for other in others.values()]
-        return np.array([gain(name, mine, value) for value in theirs])
+        return np.array([metrics.gain(name, mine, value) for value in theirs])
 
     values = measure(np.arange(len(target)))
     low, high = bootstrap(measure, len(target), seed)
@@ -181,19 +181,6 @@ REMEDIES = {
     "linear": "train longer (model.epochs), or use the linear model: it is cheaper",
     "boosting": "more rows or epochs may help; if not, gradient boosting serves this table better",
 }
-
-
-def gain(name: str, mine: float, theirs: float) -> float:
-    """How much better: a difference, or for errors the share of the baseline's error saved.
-
-    Examples
-    --------
-    >>> gain("accuracy", 0.75, 0.5), gain("rmse", 1.0, 2.0)
-    (0.25, 0.5)
-    """
-    if metrics.of(name).better == "higher":
-        return mine - theirs
-    return (theirs - mine) / abs(theirs) if theirs else float("nan")
 
 
 def compression(model: Model, target: NDArray[Any], scores: NDArray[Any], seed: int) -> Check:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from penstock.measure.contest import Groups, contest, gain, paired_gain
+from penstock.measure.contest import Groups, contest, paired_gain
+from penstock.measure.metrics import gain
 from penstock.measure.predictions import Answers
 
 

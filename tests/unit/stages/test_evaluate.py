@@ -4,9 +4,10 @@ from scipy import stats
 
 from penstock.measure.baselines import Baseline
 from penstock.measure.judging import judged
+from penstock.measure.metrics import gain
 from penstock.records import Estimate
 from penstock.spec import Gates
-from penstock.stages.evaluate import coverage, declared_metric, gain, gains, measured
+from penstock.stages.evaluate import coverage, declared_metric, gains, measured
 
 
 def scores_of(ones):
