@@ -91,7 +91,8 @@ def paired_gain(name: str, target: NDArray[Any], ours: Answers, theirs: Answers,
 
     def one(rows: NDArray[np.int64]) -> float:
         goal, a, b = target[rows], ours.of(rows), theirs.of(rows)
-        return metrics.gain(name, measure(goal, a.scores, a.decided), measure(goal, b.scores, b.decided))
+        mine, other = (measure(goal, side.scores, side.decided) for side in (a, b))
+        return metrics.gain(name, mine, other)
 
     value = one(np.arange(len(target)))
     draws = np.array([one(rows) for rows in resamples(len(target), seed)])
