@@ -1,7 +1,7 @@
 """Read later rows into the types that a model was trained on, whatever has become of them.
 
-Nothing is refused here: what cannot be read is missing, and counted, because a column that
-suddenly cannot be read is exactly what monitoring is to find.
+Scoring refuses a column that is absent or no longer what it was; monitoring is to find it. So
+here what cannot be read is missing, and counted.
 
 raw column, its place in the layout -> typed column
 """
@@ -11,8 +11,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.errors import BadInput
 from penstock.records import Column
 from penstock.tables import arrow_types
+from penstock.tables.rereading import Rereader, stored
 
 
 def read_as(raw: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, int]:
@@ -28,79 +30,55 @@ def read_as(raw: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, int]
     Returns
     -------
     pa.ChunkedArray
-        Null where there is nothing or nothing that can be read.
+        Null where there is nothing, or nothing that can be read.
     int
         Values that could not be read.
 
     Examples
     --------
     >>> age = Column(name="age", modality="numeric", arrow_type="int64")
-    >>> read_as(pa.chunked_array([["41", "x", None]]), age)[0].to_pylist()
-    [41, None, None]
+    >>> typed, num_unread = read_as(pa.chunked_array([["41", "x", None]]), age)
+    >>> typed.to_pylist(), num_unread
+    ([41.0, None, None], 1)
     """
-    wanted = type_of(column.arrow_type)
-    found = arrow_types.reading(raw, _word(wanted))
-    typed = raw if found is None else found.read(raw)
-    known = len(raw) - _num_missing(raw)
+    reader = Rereader(column)
     try:
-        typed = _cast(typed, wanted)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        typed = pa.chunked_array([pa.nulls(len(raw), wanted)])
-    return typed, max(0, known - (len(typed) - typed.null_count))
+        return reader.read(raw), reader.num_unread
+    except BadInput:
+        known = len(raw) - _num_missing(raw)
+        return absent(column, len(raw)), known
 
 
 def absent(column: Column, num_rows: int) -> pa.ChunkedArray:
     """A column that is not there: nothing in each row."""
-    return pa.chunked_array([pa.nulls(num_rows, type_of(column.arrow_type))])
+    return pa.chunked_array([pa.nulls(num_rows, stored(column))])
 
 
-def type_of(name: str) -> pa.DataType:
-    """An Arrow type from its name in a layout.
+def read_freely(raw: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column that no layout knows, as all its values say together."""
+    found = arrow_types.reading(raw)
+    return raw if found is None else found.read(raw)
+
+
+def spelled(values: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Values as text, so that 1, 1.0 and "1" are one name.
 
     Examples
     --------
-    >>> str(type_of("timestamp[us, tz=UTC]")), str(type_of("list<item: string>"))
-    ('timestamp[us, tz=UTC]', 'list<item: string>')
+    >>> spelled(pa.array([1.0, None])).to_pylist()
+    ['1', None]
     """
-    if name.startswith("timestamp"):
-        return pa.timestamp("us", "UTC" if "tz=" in name else None)
-    if name.startswith("list"):
-        return pa.list_(pa.string())
-    named = {"bool": pa.bool_(), "binary": pa.binary(), "string": pa.string()}
-    return named.get(name) or pa.type_for_alias(name)
-
-
-def _word(wanted: pa.DataType) -> str:
-    if pa.types.is_integer(wanted) or pa.types.is_floating(wanted):
-        return "numeric"
-    if pa.types.is_timestamp(wanted):
-        return "timestamp"
-    return "text" if pa.types.is_string(wanted) else "auto"
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    whole = pa.types.is_floating(array.type)
+    if whole and pc.all(pc.equal(array, pc.floor(array))).as_py() is not False:
+        array = array.cast(pa.int64(), safe=False)
+    return array.cast(pa.string())
 
 
 def _num_missing(raw: pa.ChunkedArray) -> int:
-    """Nulls and words for nothing."""
+    """Nulls, and words for nothing."""
     if pa.types.is_string(raw.type) or pa.types.is_large_string(raw.type):
         return int(arrow_types.trimmed(raw, arrow_types.MISSING_NUMBER).null_count)
-    if pa.types.is_floating(raw.type):
-        return int(raw.null_count + (pc.sum(pc.is_nan(raw)).as_py() or 0))
     return int(raw.null_count)
-
-
-def _cast(typed: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    if pa.types.is_integer(wanted) and pa.types.is_floating(typed.type):
-        whole = pc.equal(typed, pc.floor(typed))
-        if pc.all(whole).as_py() is False:  # the column was of whole numbers and is no longer
-            return typed
-    if pa.types.is_integer(wanted) and pa.types.is_string(typed.type):
-        typed = typed.cast(pa.float64())
-    if pa.types.is_boolean(wanted) and not pa.types.is_boolean(typed.type):
-        return _truth(typed)
-    return typed.cast(wanted, safe=False)
-
-
-def _truth(typed: pa.ChunkedArray) -> pa.ChunkedArray:
-    words = pc.utf8_lower(typed.cast(pa.string()))
-    yes, no = pa.array(["true", "t", "1"]), pa.array(["false", "f", "0"])
-    known = pc.is_in(words, value_set=pa.concat_arrays([yes, no]))
-    return pc.if_else(known, pc.is_in(words, value_set=yes), pa.scalar(None, pa.bool_()))

@@ -1,0 +1,384 @@
+"""What a person sees of a window: the sentence, the tables, the charts, the history.
+
+Drift and what it rests on -> Evidence
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from penstock.evidence import Evidence, Figure, Series, Table
+from penstock.measure import fairness, groups
+from penstock.measure.by_group import Groups, Scored, quantities
+from penstock.measure.drift.alarm import SUPPORT_LIMIT, Loss
+from penstock.measure.drift.column_tests import ViewTest
+from penstock.measure.drift.reference import Reference
+from penstock.measure.drift.two_sample import RARE
+from penstock.measure.predictions import Answers
+from penstock.records import Drift, Estimate, Layout
+from penstock.spec import BiasSpec, MonitorSpec
+
+MOST_PICTURES = 4
+"""Columns that are drawn, the most changed first (house choice)."""
+MOST_CELLS = 20
+"""Cells of a column that are drawn, the largest first, in their order (house choice)."""
+MOST_WINDOWS = 100
+"""Windows in the history's charts, the latest (house choice)."""
+
+WORDS = {
+    "estimated": "by its own scores the model is expected to be worse",
+    "realised": "by the labels that came the model is worse",
+    "unknown": "nobody can say how good the model is here",
+}
+
+
+def sentence(drift: Drift, known: list[tuple[Loss, float]], margin: float) -> str:
+    """What became of the window, with its numbers."""
+    changed = _changed(drift)
+    if drift.outcome == "steady":
+        return f"Nothing changed that {drift.num_rows:,} rows can show. {_performance(drift)}"
+    if drift.outcome == "drift":
+        return (
+            f"{changed} That does not matter so far: harm beyond {margin:.0%} of {drift.metric} is"
+            f" not shown. {_performance(drift)}"
+        )
+    if drift.harm == "unknown":
+        return (
+            f"{changed} {drift.unsupported:.0%} of the rows are like hardly any that the model was"
+            f" tested on (limit {SUPPORT_LIMIT:.0%}): {WORDS['unknown']}. Look at the columns that"
+            " changed most: a unit, a missing column, a new source?"
+        )
+    loss = next(loss for loss, _ in known if loss.kind == drift.harm)
+    shown = f"p = {loss.p_value:.2g}"
+    if math.isfinite(loss.excess.value):
+        shown = f"loss {loss.excess.value:+.1%} above what the scores promise, {shown}"
+    before = changed if drift.drifted else "The inputs are as before, but "
+    words = WORDS[drift.harm]
+    words = words if not drift.drifted else words[0].upper() + words[1:]
+    return f"{before}{' ' if drift.drifted else ''}{words} ({shown}). {_performance(drift)}"
+
+
+def _changed(drift: Drift) -> str:
+    names = ", ".join(drift.drifted[:5]) + (", ..." if len(drift.drifted) > 5 else "")
+    return f"Changed: {names} (p = {drift.drift_p_value or 0:.1g})." if names else "As before."
+
+
+def _performance(drift: Drift) -> str:
+    parts = [f"{_shown(drift.reference)} on the test rows"]
+    if drift.estimated:
+        parts.append(f"{_shown(drift.estimated)} estimated")
+    if drift.realised:
+        parts.append(f"{_shown(drift.realised)} realised on {drift.num_labelled:,} labels")
+    return f"{drift.metric}: {', '.join(parts)}."
+
+
+def _shown(estimate: Estimate) -> str:
+    value = "unknown" if estimate.value is None else f"{estimate.value:.4g}"
+    if estimate.low is None or estimate.high is None:
+        return value
+    return f"{value} ({estimate.low:.4g} to {estimate.high:.4g})"
+
+
+def evidence_of(
+    drift: Drift,
+    reference: Reference,
+    layout: Layout,
+    tests: list[ViewTest],
+    adjusted: dict[str, float],
+    known: list[tuple[Loss, float]],
+    spec: MonitorSpec,
+    absent: list[str],
+    unread: dict[str, int],
+    foreign: int,
+    history: Sequence[dict[str, Any]],
+    by_group: dict[str, Table],
+) -> Evidence:
+    """Tables, charts and notes of one window."""
+    past = [line for line in history if line.get("window") != drift.window]
+    lines = [*past, drift.answer()][-MOST_WINDOWS:]
+    notes = _notes(drift, layout, spec, absent, unread, foreign, reference)
+    return Evidence(
+        tables={
+            "decision": _decision(drift, known, spec),
+            "performance": _metrics(drift),
+            "columns": _columns(tests, adjusted, drift),
+            **by_group,
+            "history": _history(lines),
+        },
+        figures=_charts(lines) | _pictures(tests, drift),
+        notes=notes,
+    )
+
+
+def _decision(drift: Drift, known: list[tuple[Loss, float]], spec: MonitorSpec) -> Table:
+    """Every question that was asked, and the line that it had to cross."""
+    records: list[dict[str, Any]] = [
+        {
+            "question": "Did inputs or predictions change?",
+            "value": drift.drift_p_value,
+            "as": "p-value, adjusted",
+            "limit": f"at most {spec.budget:g}",
+            "answer": "yes" if drift.drifted else "not shown",
+        }
+    ]
+    for loss, share in known:
+        level = spec.budget * share
+        if not drift.drifted:
+            records.append({
+                "question": f"Is the {loss.kind} loss above the reference's?",
+                "value": loss.p_value, "as": "p-value", "limit": f"at most {level:g}",
+                "answer": "yes" if loss.p_value <= level else "not shown",
+            })  # fmt: skip
+            continue
+        records.append({
+            "question": f"How far is {drift.metric} ({loss.kind}) below the reference's?",
+            "value": loss.fall.value / loss.scale if loss.scale else None, "as": "share of it",
+            "limit": f"over {spec.margin:g}, shown at {level:g}",
+            "answer": "yes" if drift.harm == loss.kind else "not shown",
+        })  # fmt: skip
+        if math.isfinite(loss.excess.value):
+            records.append({
+                "question": "How far is the loss above what the scores promise?",
+                "value": loss.excess.value, "as": "share of the test rows' loss",
+                "limit": f"over {spec.margin:g}, shown at {level:g}",
+                "answer": "yes" if drift.harm == loss.kind else "not shown",
+            })  # fmt: skip
+    records.append({
+        "question": "Are rows like hardly any that the model was tested on?",
+        "value": drift.unsupported, "as": "share of rows",
+        "limit": f"over {SUPPORT_LIMIT:g}, where inputs changed",
+        "answer": "yes" if (drift.unsupported or 0) > SUPPORT_LIMIT and drift.drifted else "no",
+    })  # fmt: skip
+    note = (
+        f"Of windows that nothing happened to, {spec.budget:g} may raise an alarm, and no more"
+        " than that drift. Where labels are there for half of the rows they decide alone."
+    )
+    return Table.of(f"How the decision was made: {drift.outcome}", records, note)
+
+
+def _metrics(drift: Drift) -> Table:
+    named = {
+        f"{drift.metric}, test rows of the training": drift.reference,
+        f"{drift.metric}, this window, estimated without labels": drift.estimated,
+        f"{drift.metric}, this window, realised": drift.realised,
+        "ROC AUC of a classifier that tells the window from the reference": drift.separation,
+    }
+    records = [
+        {"what": name, "value": e.value, "low": e.low, "high": e.high}
+        for name, e in named.items()
+        if e is not None
+    ]
+    return Table.of(f"{drift.metric}, then and now", records, "low and high: 95% interval.")
+
+
+def _columns(tests: list[ViewTest], adjusted: dict[str, float], drift: Drift) -> Table:
+    ordered = sorted(tests, key=lambda test: (adjusted[test.column], -test.distance))
+    records = [
+        {
+            "column": test.name,
+            "outcome": "changed" if test.column in drift.drifted else "as before",
+            "p-value": adjusted[test.column],
+            "distance": test.distance,
+            "PSI": test.psi,
+            "shift (SD)": test.shift,
+            "missing then": test.missing_before,
+            "missing now": test.missing_now,
+            "outside": test.outside,
+        }
+        for test in ordered
+    ]
+    note = (
+        "p-values are adjusted for all that was looked at (Holm). distance: Jensen-Shannon, 0 to"
+        " 1. PSI: population stability index; above 0.2 is often called a large change. outside:"
+        " share of rows beyond every value, or of a level, that the reference has."
+    )
+    return Table.of("What changed, column by column", records, note)
+
+
+def _history(lines: Sequence[dict[str, Any]]) -> Table:
+    keys = ("reference", "estimated", "realised")
+    records = [
+        {
+            "window": line["window"],
+            "version": line["version"],
+            "outcome": line["outcome"],
+            "harm": line["harm"],
+            "rows": line["num_rows"],
+            "labels": line["num_labelled"],
+            **{key: (line.get(key) or {}).get("value") for key in keys},
+            "separation": (line.get("separation") or {}).get("value"),
+            "changed": ", ".join(line["drifted"][:5]),
+        }
+        for line in reversed(lines)
+    ]
+    return Table.of("Windows so far, the latest first", records)
+
+
+def _charts(lines: Sequence[dict[str, Any]]) -> dict[str, Figure]:
+    """The declared metric and the distance from the reference, window by window."""
+    if len(lines) < 2:
+        return {}
+    names = [str(line["window"]) for line in lines]
+    metric = lines[-1]["metric"]
+    same = [line if line.get("metric") == metric else {} for line in lines]
+    shown = [
+        _line("estimated", names, [line.get("estimated") for line in same], "line"),
+        _line("realised", names, [line.get("realised") for line in same], "points"),
+        _line("test rows", names, [{"value": (line.get("reference") or {}).get("value")}
+                                   for line in same], "dashed"),
+    ]  # fmt: skip
+    alarms = [
+        (line.get("realised") or line.get("estimated") or line.get("reference"))
+        if line.get("outcome") == "alarm" else None for line in same
+    ]  # fmt: skip
+    if any(alarms):
+        values = [{"value": a["value"]} if a else None for a in alarms]
+        shown.append(_line("alarm", names, values, "points"))
+    figures = {
+        "history": Figure(
+            title=f"{metric}, window by window", x="window", y=metric,
+            series=[one for one in shown if any(v is not None for v in one.y)],
+            note="Bars are 95% intervals. Estimated: without labels. Realised: once they came.",
+        )
+    }  # fmt: skip
+    separation = _line("ROC AUC", names, [line.get("separation") for line in lines], "line")
+    if any(value is not None for value in separation.y):
+        figures["separation"] = Figure(
+            title="How well a classifier tells the window from the reference",
+            x="window", y="ROC AUC", series=[separation],
+            note="0.5: it cannot. A difference by itself is drift, not harm.",
+        )  # fmt: skip
+    return figures
+
+
+def _line(
+    name: str, x: list[str], estimates: Sequence[dict[str, Any] | None], style: Any
+) -> Series:
+    known = [estimate or {} for estimate in estimates]
+    low, high = ([one.get(side) for one in known] for side in ("low", "high"))
+    bars = any(value is not None for value in low)
+    return Series(
+        name=name, x=list(x), y=[one.get("value") for one in known], style=style,
+        low=low if bars else [], high=high if bars else [],
+    )  # fmt: skip
+
+
+def _pictures(tests: list[ViewTest], drift: Drift) -> dict[str, Figure]:
+    """Predictions, and the columns that changed most, then and now."""
+    said = [test for test in tests if test.column == "predictions"]
+    changed = [t for t in tests if t.column in drift.drifted and t.column != "predictions"]
+    worst = sorted(changed, key=lambda test: -test.distance)[:MOST_PICTURES]
+    figures = {}
+    for test in [*said, *worst]:
+        largest = np.argsort(-(np.asarray(test.before) + np.asarray(test.now)), kind="stable")
+        kept = sorted(largest[:MOST_CELLS].tolist())
+        names = [test.cells[i] for i in kept]
+        figures[f"view: {test.name}"] = Figure(
+            title=f"{test.name}, then and now", x=test.name, y="share of rows",
+            series=[
+                Series(name=name, x=list(names), y=[shares[i] for i in kept], style="bars")
+                for name, shares in {"reference": test.before, "this window": test.now}.items()
+            ],
+            note=f"Jensen-Shannon distance {test.distance:.3f}.",
+            horizontal=max(map(len, names), default=0) > 8,
+        )  # fmt: skip
+    return figures
+
+
+def _notes(
+    drift: Drift,
+    layout: Layout,
+    spec: MonitorSpec,
+    absent: list[str],
+    unread: dict[str, int],
+    foreign: int,
+    reference: Reference,
+) -> list[str]:
+    found = [drift.why]
+    if absent:
+        found.append(f"Absent, and therefore missing in each row: {', '.join(absent)}.")
+    if unread:
+        counts = ", ".join(f"{name} {count}" for name, count in unread.items())
+        found.append(f"Values that could not be read, and count as missing: {counts}.")
+    if foreign:
+        found.append(f"{foreign} labels are no class of the model and were left out.")
+    if not layout.classes:
+        found.append(
+            "Performance without labels is not estimable for a number: nothing in a predicted value"
+            " says how wrong it is. Drift of inputs and predictions is tested, and errors once"
+            " labels come."
+        )
+    if 0 < drift.num_labelled < spec.min_labels:
+        found.append(
+            f"{drift.num_labelled} labels are fewer than monitor.min_labels ({spec.min_labels}):"
+            " they do not speak for themselves yet."
+        )
+    if reference.sample is None:
+        found.append(
+            "No rows travel with the model (profile.sample_rows: 0), so no classifier compares all"
+            " columns together."
+        )
+    elif drift.separation is None:
+        found.append("Too few rows for the classifier that compares all columns together.")
+    else:
+        found.append(
+            f"Without support: rows beyond what the reference holds, or in the region that holds"
+            f" {RARE:.0%} of it."
+        )
+    return found
+
+
+def groups_of(
+    reference: Reference,
+    layout: Layout,
+    columns: pa.Table,
+    known: Answers,
+    target: NDArray[Any],
+    labelled: NDArray[np.bool_],
+    losses: NDArray[Any],
+    spec: BiasSpec,
+    seed: int,
+) -> dict[str, Table]:
+    """Realised quantities of each group, and the gaps between groups, where labels came."""
+    names = [name for name in reference.groups if name in columns.column_names]
+    if len(target) < 2 or not names:
+        return {}
+    cost = losses.astype(np.float64)
+    rows = Scored(target, known.scores, known.decided, cost, layout, reference.metric)
+    tables, gaps = {}, []
+    for name in names:
+        grouping = reference.grouping(name)
+        every = groups.names_of(grouping)
+        codes = groups.codes(columns[name], grouping)[labelled]
+        named = np.array([group not in (groups.OTHER, groups.MISSING) for group in every])
+        by = Groups(name, every, codes, named)
+        tables[f"groups: {name}"] = _group_table(reference, rows, by, seed)
+        gaps += [
+            {"column": name, "quantity": quantity, "value": value}
+            for quantity, value in fairness.summary(rows, by, spec.min_rows).items()
+        ]
+    note = f"Over groups of at least {spec.min_rows} labelled rows."
+    return tables | {"gaps": Table.of("Gaps between groups, realised", gaps, note)}
+
+
+def _group_table(reference: Reference, rows: Scored, by: Groups, seed: int) -> Table:
+    found = quantities(rows, by, seed)
+    before = reference.groups[by.name]["groups"]
+    records = []
+    for i, group in enumerate(by.names):
+        if not by.sizes[i]:
+            continue
+        declared = found[rows.metric][i]
+        record: dict[str, Any] = {by.name: group, "labels": int(by.sizes[i])}
+        record |= {rows.metric: declared.value, "low": declared.low, "high": declared.high}
+        record["test rows"] = (before.get(group) or {}).get("metric")
+        record |= {n: each[i].value for n, each in found.items() if n != rows.metric}
+        records.append(record)
+    note = f"low and high: 95% interval of {rows.metric}; test rows: its value at the training."
+    return Table.of(f"Groups of {by.name}, realised", records, note)
