@@ -27,9 +27,10 @@ from penstock.adapters.store import LocalStore
 from penstock.evidence import Check
 from penstock.measure.comparison import Tried
 from penstock.measure.judging import judged
+from penstock.measure.loss_choice import is_shown, loss_choice
 from penstock.records import Column, Layout, Objective
 from penstock.spec import Gates, ModelSpec
-from penstock.stages.objective import Trial, is_shown, loss_choice, prepare, second_chance
+from penstock.stages.objective import Trial, prepare, second_chance
 from penstock.tables.weighing import Weighing
 
 ENDS = ("value", "low", "high")
@@ -119,19 +120,19 @@ def layout_of(frame: pd.DataFrame) -> Layout:
 
 
 def features(rng: np.random.Generator, n: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Five numbers and a category; a signal with waves, an interaction and a step."""
-    numbers = rng.normal(size=(n, 5))
+    """Three numbers and a category; a signal with waves, an interaction and a step."""
+    numbers = rng.normal(size=(n, 3))
     town = rng.choice(list("abcd"), n)
     signal = numbers[:, 0] + np.sin(2 * numbers[:, 1]) + 0.5 * numbers[:, 2] * (town == "a")
-    frame = pd.DataFrame({f"x{i}": numbers[:, i] for i in range(5)} | {"town": town})
+    frame = pd.DataFrame({f"x{i}": numbers[:, i] for i in range(3)} | {"town": town})
     return frame, signal + (town == "b")
 
 
 def linear(rng: np.random.Generator, n: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """Eight numbers, a linear signal."""
-    numbers = rng.normal(size=(n, 8))
-    frame = pd.DataFrame({f"x{i}": numbers[:, i] for i in range(8)})
-    return frame, numbers @ np.linspace(1, 0, 8)
+    """Four numbers, a linear signal."""
+    numbers = rng.normal(size=(n, 4))
+    frame = pd.DataFrame({f"x{i}": numbers[:, i] for i in range(4)})
+    return frame, numbers @ np.linspace(1, 0.25, 4)
 
 
 def values(

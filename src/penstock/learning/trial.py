@@ -45,11 +45,14 @@ class Contender:
         Row losses from outputs and target.
     weight, valid_weight : Tensor or None
         ``float32[n]`` for the rows that are folded, and for those that stop the training.
+    longer : int
+        Times the schedule's epochs and patience.
     """
 
     loss: Loss
     weight: Tensor | None = None
     valid_weight: Tensor | None = None
+    longer: int = 1
 
 
 def reduced(spec: ModelSpec, num_rows: int) -> ModelSpec:
@@ -143,11 +146,16 @@ def trial(
         seen = torch.from_numpy(np.flatnonzero(fold != number))
         test = rows.only(held)
         train = rows.only(seen)
-        seeded = replace(schedule, seed=schedule.seed + number)
         for name, contender in contenders.items():
             weight = None if contender.weight is None else contender.weight[seen]
-            make_repeatable(seeded.seed, 0)
-            training = Training(network(), contender.loss, seeded, None, CPU)
+            own = replace(
+                schedule,
+                seed=schedule.seed + number,
+                epochs=schedule.epochs * contender.longer,
+                patience=schedule.patience * contender.longer,
+            )
+            make_repeatable(own.seed, 0)
+            training = Training(network(), contender.loss, own, None, CPU)
             training.fit(
                 replace(train, weight=weight), replace(valid, weight=contender.valid_weight), _quiet
             )

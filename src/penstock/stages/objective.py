@@ -18,36 +18,24 @@ import torch
 from numpy.typing import NDArray
 
 from penstock import tasks
-from penstock.evidence import Check, Evidence, Figure, Series, Table
+from penstock.evidence import Check, Evidence
 from penstock.learning import losses
 from penstock.learning import trial as trials
 from penstock.learning.encoded import Encoded
 from penstock.learning.sizing import schedule_of
 from penstock.measure import labels, metrics
-from penstock.measure.comparison import LEVEL, Tried, deciding_rows
+from penstock.measure import loss_choice as choice
+from penstock.measure.comparison import Tried, deciding_rows
 from penstock.model import Learnt
 from penstock.ports import Progress, Store
 from penstock.records import Layout, Objective, Rows
 from penstock.spec import ModelSpec, ObjectiveSpec
 from penstock.tables.weighing import Weighing
 
-STAGE, CHECK = "objective", "loss_choice"
 FEWEST_ROWS = 100
 """Fewest training rows on which losses are tried (house choice)."""
-VALID_ROWS = 2_000
+VALID_ROWS = 1_000
 """Most validation rows that stop the trial's trainings (house choice)."""
-ALONE = "the task offers no other loss"
-SQUARED = ("rmse", "r2")
-FEWEST_DECIDING = 30
-"""Fewest rows that must make up a sum of squared errors for a trial to decide by it (house
-choice: the usual size from which a mean is near normal)."""
-WANTS = {
-    "roc_auc": "the order of the rows", "average_precision": "the order of the rows",
-    "accuracy": "the most probable class", "log_loss": "the probability of each class",
-    "brier_score": "the probability of each class", "rmse": "the mean", "r2": "the mean",
-    "mae": "the median", "f1": "few errors in the rarer class",
-    "balanced_accuracy": "the class that is most over-represented beside its share",
-}  # fmt: skip
 
 
 def objective(
@@ -92,8 +80,8 @@ def objective(
     if spec.trial_rows:
         trial = prepare(names, weighing, parts, layout, spec.trial_rows, model, store)
     tried = trial if isinstance(trial, str) else trial.run(names, progress)
-    check = loss_choice(goal, tried)
-    if isinstance(trial, Trial) and isinstance(tried, Tried) and is_shown(check):
+    check = choice.loss_choice(goal, tried)
+    if isinstance(trial, Trial) and isinstance(tried, Tried) and choice.is_shown(check):
         check = second_chance(goal, tried, trial, progress)
     return Objective(
         loss=goal.loss,
@@ -146,20 +134,32 @@ class Trial:
     valid: Encoded
     target: NDArray[Any]
 
-    def run(self, names: list[str], progress: Progress, longer: int = 1) -> Tried:
-        """Every metric of these losses in each fold, trained ``longer`` times as long."""
+    def run(self, names: list[str], progress: Progress, draw: int = 0, patient: str = "") -> Tried:
+        """Every metric of these losses in each fold.
+
+        Parameters
+        ----------
+        names : list of str
+            Of losses.
+        progress
+            Told after each training.
+        draw : int
+            Another one draws other folds, first weights and batches.
+        patient : str
+            The loss that is trained :data:`penstock.learning.trial.LONGER` times as long.
+        """
         layout, task = self.learnt.layout, _task(self.learnt.layout)
         strata = self.target if layout.classes else np.zeros(len(self.target), np.int64)
-        fold = trials.folds_of(strata, trials.FOLDS, self.learnt.spec.seed)
         schedule = schedule_of(self.learnt.spec)
-        schedule = replace(
-            schedule, epochs=schedule.epochs * longer, patience=schedule.patience * longer
-        )
+        schedule = replace(schedule, seed=schedule.seed + draw * trials.FOLDS)
+        fold = trials.folds_of(strata, trials.FOLDS, schedule.seed)
+        contenders = {name: self.contenders[name] for name in names}
+        if patient:
+            contenders[patient] = replace(contenders[patient], longer=trials.LONGER)
         values: dict[str, dict[str, list[float]]] = {
             name: {metric: [] for metric in task.metrics(layout)} for name in names
         }
         squares: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-        contenders = {name: self.contenders[name] for name in names}
         runs = trials.trial(self.learnt.network, contenders, self.train, self.valid, fold, schedule)
         for done, (number, name, outputs) in enumerate(runs, start=1):
             scores, truth = task.decode(outputs, self.learnt.target), self.target[fold == number]
@@ -190,7 +190,7 @@ def prepare(
     to try or too little to try it on.
     """
     if len(names) < 2:
-        return ALONE
+        return choice.ALONE
     most = {"train": num_rows, "valid": VALID_ROWS}
     picked = {name: _picked(rows.num_rows, most[name], model.seed) for name, rows in parts.items()}
     count = len(picked["train"])
@@ -251,101 +251,21 @@ def _read(rows: Rows, picked: NDArray[np.int64], layout: Layout, store: Store) -
 
 def _contender(name: str, weighing: Weighing, picked: dict[str, Any]) -> trials.Contender:
     each = {part: weighing.weights(name, part) for part in ("train", "valid")}
-    tensors = [
+    weight, valid_weight = (
         None if w is None else torch.from_numpy(w[picked[part]].astype(np.float32))
         for part, w in each.items()
-    ]
-    return trials.Contender(losses.of(name), *tensors)
+    )
+    return trials.Contender(losses.of(name), weight, valid_weight)
 
 
 # ---------------------------------------------------------------------------- what was found
 
 
-def loss_choice(goal: Objective, tried: Tried | str) -> Check:
-    """Gain of the best other loss over the chosen one in the declared metric.
-
-    A share of the chosen one's error where less of the metric is better, else in the metric's
-    units. It fails only where the gain is shown: the lower end of the interval is held.
-
-    Parameters
-    ----------
-    goal : Objective
-        The chosen loss and the declared metric.
-    tried : Tried or str
-        What the trial measured, or why there was none.
-    """
-    if isinstance(tried, str):
-        return _not_tried(goal, tried)
-    others = {n: tried.gain(goal.metric, goal.loss, n) for n in tried.values if n != goal.loss}
-    best = max(others, key=lambda name: np.nan_to_num(others[name][1], nan=-np.inf))
-    value, low, high = others[best]
-    why, remedy, enough = _compared(goal, best, tried), f"set objective.loss: {best}", True
-    deciding = tried.deciding.get(goal.loss, np.inf) if goal.metric in SQUARED else np.inf
-    if not low > 0 and deciding < FEWEST_DECIDING:
-        enough = False
-        why += (
-            f" But {goal.metric} hangs on about {deciding:.0f} of {tried.num_rows} rows, those"
-            " with the largest errors: no loss can be shown to serve it."
-        )
-        remedy = (
-            "look at the rows with the largest targets; where they are right, a metric that does"
-            " not hang on them says more: set objective.metric: mae and"
-            " objective.loss: absolute_error"
-        )
-    return Check(
-        name=CHECK, stage=STAGE, value=value, low=low, high=high, better="lower",
-        burden="disprove", level=LEVEL, enough=enough and bool(np.isfinite(value)),
-        why=why, remedy=remedy,
-    )  # fmt: skip
-
-
-def is_shown(check: Check) -> bool:
-    """Whether another loss was shown to be better."""
-    return check.low is not None and check.low > 0
-
-
 def second_chance(goal: Objective, tried: Tried, trial: Trial, progress: Progress) -> Check:
-    """Hold the other losses against the chosen one trained longer.
-
-    A loss that only learns more slowly would look like a wrong one in a short trial; one that
-    rewards something else stays behind. The check is the one with the smaller gain shown.
-    """
-    again = trial.run([goal.loss], progress, trials.LONGER)
-    before, after = loss_choice(goal, tried), loss_choice(goal, tried.instead(again))
-    if after.low is None or before.low is None or after.low > before.low:
-        after = before
-    why = f"{after.why} It does so too when {goal.loss} is trained {trials.LONGER} times as long."
-    if not is_shown(after):
-        why = (
-            f"{after.why} There {goal.loss} was trained {trials.LONGER} times as long as the"
-            " others: it only learns more slowly."
-        )
-    return after.model_copy(update={"why": why})
-
-
-def _not_tried(goal: Objective, why: str) -> Check:
-    """No gain where there is no other loss; else nothing is known."""
-    nothing = 0.0 if why == ALONE else None
-    return Check(
-        name=CHECK, stage=STAGE, value=nothing, low=nothing, high=nothing, better="lower",
-        burden="disprove", level=LEVEL, enough=why == ALONE,
-        why=f"No other loss was tried against {goal.loss}: {why}.",
-        remedy="set objective.trial_rows to some thousands, or bring more rows",
-    )  # fmt: skip
-
-
-def _compared(goal: Objective, best: str, tried: Tried) -> str:
-    gain = tried.gain(goal.metric, goal.loss, best)
-    mine, other = (tried.interval(name, goal.metric)[0] for name in (goal.loss, best))
-    share = metrics.of(goal.metric).better == "lower"
-    value, low, high = (f"{g:+.1%}" if share else f"{g:+.4f}" for g in gain)
-    unit = " of the error" if share else ""
-    told = "serves" if gain[1] > 0 else "is not shown to serve"
-    return (
-        f"{best} {told} {goal.metric} better than {goal.loss}: {other:.4g} against {mine:.4g} over"
-        f" {tried.num_folds} folds of {tried.num_rows} training rows, a gain of {value}{unit}"
-        f" ({LEVEL:.0%} interval {low} to {high}, for all other losses at once)."
-    )
+    """Hold the best other loss against the chosen one again: other folds, and trained longer."""
+    pair = [goal.loss, choice.rival(goal, tried)]
+    again = trial.run(pair, progress, draw=1, patient=goal.loss)
+    return choice.confirmed(goal, tried, again, trials.LONGER)
 
 
 def _evidence(
@@ -360,73 +280,13 @@ def _evidence(
         looked = labels.of_classes(weighing.counts.sum(axis=0), layout.classes)
     else:
         looked = labels.of_values(weighing.target["train"], layout.target)
-    tables = looked.tables | {"losses": _losses_table(goal, names, tried)}
+    estimates = {name: losses.estimate_of(name) for name in names}
+    tables = looked.tables | {"losses": choice.losses_table(goal, estimates, tried)}
     if weighing.weighs(goal.loss):
         tables["weights"] = weighing.table(goal.loss)
     figures, notes = dict(looked.figures), list(looked.notes)
     if isinstance(tried, Tried):
-        tables["metrics"] = _metrics_table(tried)
-        figures["losses"] = _losses_figure(goal, tried)
-        notes += _notes(goal, tried)
+        tables["metrics"] = choice.metrics_table(tried)
+        figures["losses"] = choice.losses_figure(goal, tried)
+        notes += choice.notes_on(goal, tried)
     return Evidence(checks=[check], tables=tables, figures=figures, notes=notes)
-
-
-def _losses_table(goal: Objective, names: list[str], tried: Tried | str) -> Table:
-    records = []
-    for name in names:
-        record: dict[str, Any] = {
-            "loss": name + (" (chosen)" if name == goal.loss else ""),
-            "estimates": losses.estimate_of(name),
-        }
-        if isinstance(tried, Tried):
-            value = tried.interval(name, goal.metric)
-            record |= dict(zip((goal.metric, "low", "high"), value, strict=True))
-            chosen = name == goal.loss
-            gain = (None,) * 3 if chosen else tried.gain(goal.metric, goal.loss, name)
-            record |= dict(zip(("gain", "gain low", "gain high"), gain, strict=True))
-        records.append(record)
-    wants = WANTS.get(goal.metric, "not said")
-    return Table.of("Losses", records, f"What serves the declared metric, {goal.metric}: {wants}.")
-
-
-def _metrics_table(tried: Tried) -> Table:
-    records = [
-        {"loss": name} | {metric: tried.interval(name, metric)[0] for metric in each}
-        for name, each in tried.values.items()
-    ]
-    return Table.of("What each loss does to every metric, in the trial", records)
-
-
-def _losses_figure(goal: Objective, tried: Tried) -> Figure:
-    each = [tried.interval(name, goal.metric) for name in tried.values]
-    bars = Series(
-        name=goal.metric,
-        x=list(tried.values),
-        y=[value for value, _, _ in each],
-        low=[low for _, low, _ in each],
-        high=[high for _, _, high in each],
-        style="bars",
-    )
-    return Figure(
-        title="Trial of the losses",
-        x="loss",
-        y=goal.metric,
-        series=[bars],
-        note=f"Quick networks over {tried.num_folds} folds; the chosen loss is {goal.loss}. The"
-        " losses share their folds: the gain in the table says more than how bars overlap.",
-    )
-
-
-def _notes(goal: Objective, tried: Tried) -> list[str]:
-    notes = [
-        f"The trial trains a quick network for each loss on the same {tried.num_folds} folds of"
-        f" {tried.num_rows} training rows, with the same seeds; folds are drawn by row, whatever"
-        " the split keeps together. Costly rows, such as images, are fewer and smaller in it."
-        " Intervals by Nadeau and Bengio (2003)."
-    ]
-    if metrics.of(goal.metric).reads == "decisions":
-        notes.append(
-            f"In the trial {goal.metric} is that of the most probable class; a threshold chosen on"
-            " validation rows may do what a weighted loss does."
-        )
-    return notes

@@ -43,12 +43,6 @@ def test_more_others_ask_for_a_wider_interval():
     assert three.gain("mae", "chosen", "other")[1] < two.gain("mae", "chosen", "other")[1]
 
 
-def test_what_was_measured_again_takes_the_place():
-    found = tried(a=[1.0, 1.0, 1.0], b=[2.0, 2.0, 2.0]).instead(tried(a=[3.0, 3.0, 3.0]))
-    assert found.values["a"]["mae"].tolist() == [3.0, 3.0, 3.0]
-    assert found.values["b"]["mae"].tolist() == [2.0, 2.0, 2.0]
-
-
 def test_no_error_at_all_is_no_gain():
     assert gains("lower", np.zeros(2), np.zeros(2), as_share=True).tolist() == [0.0, 0.0]
 

@@ -12,18 +12,12 @@ from penstock.adapters.store import LocalStore
 from penstock.errors import BadInput
 from penstock.evidence import Evidence
 from penstock.learning import trial as trials
-from penstock.measure.comparison import Tried
 from penstock.measure.judging import judged
+from penstock.measure.loss_choice import is_shown, loss_choice
 from penstock.records import Column, Layout, Objective
 from penstock.spec import Compute, Gates, ModelSpec, ObjectiveSpec
 from penstock.stages.fit import fit
-from penstock.stages.objective import (
-    is_shown,
-    loss_choice,
-    objective,
-    prepare,
-    second_chance,
-)
+from penstock.stages.objective import objective, prepare, second_chance
 from penstock.tables.weighing import Weighing
 
 TINY = ModelSpec(epochs=2, width=8, members=1, batch_size=32)
@@ -202,44 +196,6 @@ def test_weights_of_other_rows_are_refused(tmp_path):
 # ------------------------------------------------------------------- the check
 
 
-def fixed(chosen, other, deciding=1000.0):
-    """A trial of two losses with these values a fold."""
-    values = {
-        name: {m: np.array(v) for m in ("rmse", "mae", "roc_auc")}
-        for name, v in (("squared_error", chosen), ("absolute_error", other))
-    }
-    return Tried(values, 1000, {"squared_error": deciding, "absolute_error": deciding})
-
-
-def outcome(metric, tried, loss="squared_error"):
-    check = loss_choice(Objective(loss=loss, metric=metric), tried)
-    return judged(check, Gates().loss_choice)
-
-
-def test_a_shown_gain_warns_and_names_the_better_loss_and_what_to_set():
-    tried = fixed([1.0, 1.02, 0.98, 1.0], [0.8, 0.81, 0.79, 0.8])
-    check = outcome("mae", tried)
-    assert check.outcome == "warn"
-    assert check.value == pytest.approx(0.2)
-    assert "absolute_error serves mae better than squared_error" in check.why
-    assert check.remedy == "set objective.loss: absolute_error"
-    assert outcome("mae", tried, "absolute_error").outcome == "pass"
-    assert outcome("roc_auc", tried).outcome == "pass"  # there, more is better
-
-
-def test_a_gain_that_chance_explains_passes():
-    check = outcome("mae", fixed([1.0, 1.2, 0.8, 1.0], [0.9, 1.3, 0.6, 1.1]))
-    assert check.outcome == "pass" and "is not shown" in check.why
-
-
-def test_a_metric_that_hangs_on_few_rows_cannot_tell():
-    tried = fixed([1.0, 1.2, 0.8, 1.0], [0.9, 1.3, 0.6, 1.1], deciding=4.0)
-    check = outcome("rmse", tried)
-    assert check.outcome == "insufficient" and not check.blocks
-    assert "about 4 of 1000 rows" in check.why and "mae" in check.remedy
-    assert outcome("mae", tried).outcome == "pass"
-
-
 def test_a_trial_that_is_switched_off_is_insufficient_and_does_not_block(tmp_path):
     case = Case(tmp_path, people())
     assert case.check.outcome == "insufficient" and not case.check.blocks
@@ -276,21 +232,44 @@ HEAVY = {
 }
 
 
-def outcomes(folder, frame, metric, *names):
-    """Outcome and remedy of each loss, from one trial, as the stage makes them."""
+def quiet(done, total, note=""):
+    pass
+
+
+def prepared(folder, frame, model):
+    """The losses of the frame's task, and a trial of them."""
     case = Case(folder, frame)
     columns = {name: (pa.chunked_array([part.y]), None) for name, part in case.frames.items()}
     weighing = Weighing.of(columns, case.layout, "")
     parts = {"train": case.train, "valid": case.valid}
     offered = list(tasks.load(case.layout.task).LOSSES)
-    trial = prepare(offered, weighing, parts, case.layout, 6000, ModelSpec(), case.store)
-    tried, found = trial.run(offered, case.tell), {}
+    return offered, prepare(offered, weighing, parts, case.layout, 6000, model, case.store)
+
+
+def outcomes(folder, frame, metric, *names):
+    """Outcome and remedy of each loss, from one trial, as the stage makes them."""
+    offered, trial = prepared(folder, frame, ModelSpec())
+    tried, found = trial.run(offered, quiet), {}
     for name in names:
         goal = Objective(loss=name, metric=metric)
         check = loss_choice(goal, tried)
-        check = second_chance(goal, tried, trial, case.tell) if is_shown(check) else check
+        check = second_chance(goal, tried, trial, quiet) if is_shown(check) else check
         found[name] = judged(check, Gates().loss_choice)
     return found
+
+
+@pytest.mark.slow
+def test_a_patient_loss_learns_more_and_another_draw_has_other_folds(tmp_path, monkeypatch):
+    monkeypatch.setattr(trials, "FOLDS", 4)
+    frame = numbers(lambda rng, n: 0.1 * rng.normal(size=n), 500)
+    names, trial = prepared(tmp_path, frame, ModelSpec(epochs=1))
+    short = trial.run(names[:2], quiet)
+    longer = trial.run(names[:2], quiet, patient=names[0])
+    other = trial.run(names[:2], quiet, draw=1)
+    errors = [{name: tried.values[name]["rmse"] for name in names[:2]} for tried in (short, longer)]
+    assert (errors[1][names[0]] < errors[0][names[0]]).all()
+    np.testing.assert_array_equal(errors[1][names[1]], errors[0][names[1]])
+    assert (other.values[names[1]]["rmse"] != errors[0][names[1]]).all()
 
 
 @pytest.mark.slow
