@@ -2,8 +2,8 @@
 
 penstock.drift -> the retrain deployment; penstock.refused, penstock.drift, ... -> a web hook
 
-Automations are upserted by name: deploying again changes them, and never doubles them. One that
-somebody switched off in the UI stays off.
+Automations are upserted by name: deploying again changes them, and never doubles them. Alarms
+that somebody switched off in the UI stay off; retraining on drift is switched in pipeline.yaml.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def send_alarms(url: str, client: SyncPrefectClient) -> None:
         The way to the Prefect server; the block is made on the server of ``PREFECT_API_URL``.
     """
     headers: Any = {"Content-Type": "application/json"}
-    block = Webhook(method="POST", url=url, headers=headers)  # type: ignore[arg-type]
+    block = Webhook(method="POST", url=url, headers=headers)
     hook = block.save(HOOK, overwrite=True)
     automation = AutomationCore(
         name=ALARMS,

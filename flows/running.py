@@ -17,6 +17,7 @@ from prefect.states import Completed, Failed, State
 
 from flows.progress import StageProgress
 from penstock import fingerprint, spec
+from penstock.adapters.alive import alive
 from penstock.evidence import Check, Frozen
 from penstock.ports import Progress
 from penstock.records import Blob, Decision, Record, Snapshot
@@ -162,9 +163,11 @@ class Run:
 
     def end(self, decision: Decision) -> State[Any]:
         """Write the report, tell MLflow and Prefect, and say how the run ended."""
+        from flows.events import emit_decision
         from flows.reporting import publish
 
         decision = publish(self, decision)
+        emit_decision(decision, self.services)
         if decision.verdict == "refused":
             names = [c.label for c in decision.checks if c.blocks]
             return Failed(message=f"Refused by {', '.join(names)}.", name="Refused", data=decision)
@@ -203,7 +206,8 @@ def opened(
     token = _current.set(run)
     status = "FAILED"
     try:
-        yield run
+        with alive(services.settings.home):
+            yield run
         status = "FINISHED"
     except (CancelledRun, TerminationSignal, KeyboardInterrupt):
         status = "KILLED"

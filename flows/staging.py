@@ -83,6 +83,8 @@ def _run(wrapped: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any])
             *args, return_state=True, **kwargs
         )
         record, was_cached = cast(Record, state.result()), False
+    for blob in blobs_of(record):
+        run.store.touch(blob)
     if was_cached and name not in run.records:
         run.cached.append(name)
     run.records.pop(name, None)  # of a stage that runs twice, the last one counts

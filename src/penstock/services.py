@@ -17,6 +17,7 @@ from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
     from penstock.adapters.expectations import GreatExpectations
+    from penstock.adapters.orders import Orders
     from penstock.adapters.store import LocalStore
     from penstock.adapters.tracking.connection import Connection
     from penstock.adapters.tracking.registry import MlflowRegistry
@@ -114,6 +115,13 @@ class Services:
         from penstock.adapters.tracking.registry import MlflowRegistry
 
         return MlflowRegistry(self.connection)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """Retrainings that were asked for, and what became of them."""
+        from penstock.adapters.orders import Orders
+
+        return Orders(self.settings.home, self.spec.registered_name)
 
     @property
     def results(self) -> Path:

@@ -88,6 +88,12 @@ class LocalStore:
             raise StoreError(_missing("it is missing or cut short", str(self._locate(blob))))
         return self._locate(blob)
 
+    def touch(self, blob: Blob) -> None:
+        """Say that a run needs the file now, so that nothing prunes it while the run lasts."""
+        path = self._locate(blob)
+        if path.is_file():
+            os.utime(path)
+
     def table(self, rows: Rows, columns: list[str] | None = None) -> pa.Table:
         """The whole table in memory."""
         import pyarrow.parquet as pq

@@ -10,6 +10,7 @@ Version, Answer -> Decision
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -128,6 +129,48 @@ def awaiting(name: str, number: str, registry: Registry) -> Version:
             )
         )
     return found
+
+
+def question(
+    version: Version, champion: Version | None, store: Store, url: Callable[[str], str]
+) -> str:
+    """What a person should know before they answer, as Markdown.
+
+    Parameters
+    ----------
+    version, champion : Version
+        What waits, and what is in use.
+    store : Store
+        Where the decision record is.
+    url : callable
+        Gives the address of a run's page, or nothing.
+    """
+    record = ledger.read_record(
+        version.tags.get(tags.DECISION, ""), version.tags.get(tags.DECISION_BYTES, ""), store
+    )
+    metrics = [
+        f"{tag.removeprefix(tags.METRIC)} {float(value):.4g}"
+        for tag, value in version.tags.items()
+        if tag.startswith(tags.METRIC)
+    ]
+    doubts = [f"- {c.label}: {c.why}" for c in record.checks if c.outcome in ("warn", "refuse")]
+    page = url(record.run_id) if record.run_id else ""
+    stands = f"version {champion.number} is in use" if champion else "there is no champion yet"
+    said = [tags.ROLLED_BACK, tags.REJECTED]
+    no = [f"A person said no to it before ({version.tags[t]})." for t in said if t in version.tags]
+    return "\n".join(
+        [
+            f"**May version {version.number} of {version.name} become the champion?**"
+            f" Today {stands}.",
+            "",
+            record.why,
+            "",
+            *no,
+            f"On its own test rows: {', '.join(metrics)}." if metrics else "",
+            *(["", "Warnings:", *doubts] if doubts else []),
+            *(["", f"[Its run in MLflow]({page})"] if page else []),
+        ]
+    )
 
 
 def decision_of(record: DecisionRecord, version: Version, flow_run_id: str = "") -> Decision:

@@ -63,14 +63,8 @@ def retrain(
     """
     now = now or datetime.now(UTC)
     num_new = new_rows(snapshot.rows, past, snapshot.layout.target, store)
-    order = RetrainOrder(
-        id=uuid.uuid4().hex[:12],
-        model=model,
-        status="open",
-        reason=reason,
-        asked_at=now.isoformat(timespec="seconds"),
-        rows=snapshot.rows,
-        num_new_rows=num_new,
+    order = _order(model, reason, now).model_copy(
+        update={"rows": snapshot.rows, "num_new_rows": num_new}
     )
     against = why_not(history, num_new, spec, now)
     if against and if_due:
@@ -80,6 +74,12 @@ def retrain(
     said = f"{num_new} of {snapshot.rows.num_rows} labelled rows are new."
     why = f"A person asked for it, though: {against}" if against else said
     return order.model_copy(update={"why": why})
+
+
+def declined(model: str, reason: str, why: str) -> RetrainOrder:
+    """An order that was declined before anything was read."""
+    order = _order(model, reason, datetime.now(UTC))
+    return order.model_copy(update={"status": "declined", "why": why, "ended_at": order.asked_at})
 
 
 def why_not(history: list[RetrainOrder], num_new: int, spec: RetrainSpec, now: datetime) -> str:
@@ -97,7 +97,7 @@ def why_not(history: list[RetrainOrder], num_new: int, spec: RetrainSpec, now: d
     if waiting:
         return f"Order {waiting[-1].id} of {waiting[-1].asked_at} is still open."
     run = [order for order in history if order.status in ("done", "failed")]
-    last = max((_time(order.ended_at) for order in run), default=None)
+    last = max((_time(o.ended_at) for o in run if o.status == "done"), default=None)
     if last and (rest := last + timedelta(days=spec.cooldown_days) - now) > timedelta(0):
         return (
             f"The last retraining ended {last:%Y-%m-%d %H:%M} UTC; retrain.cooldown_days of"
@@ -145,6 +145,16 @@ def new_rows(rows: Rows, past: Rows | None, target: str, store: Store) -> int:
     both = fingerprints(pa.concat_tables([before.select(shared), now.select(shared)]))
     known, found = both[: before.num_rows], both[before.num_rows :]
     return int((~np.isin(found, known)).sum())
+
+
+def _order(model: str, reason: str, now: datetime) -> RetrainOrder:
+    return RetrainOrder(
+        id=uuid.uuid4().hex[:12],
+        model=model,
+        status="open",
+        reason=reason,
+        asked_at=now.isoformat(timespec="seconds"),
+    )
 
 
 def _time(text: str) -> datetime:
