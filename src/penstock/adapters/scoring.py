@@ -87,7 +87,7 @@ class PackagedScorer:
             feeding = _Feeding(batches, child.stdin)
             feeding.start()
             try:
-                kept = feeding.passed.get()
+                first = kept = feeding.passed.get()
                 if kept is not None:
                     with pa.ipc.open_stream(child.stdout) as answers:
                         while kept is not None:
@@ -97,13 +97,15 @@ class PackagedScorer:
                 feeding.join()
                 if feeding.failed:
                     raise feeding.failed
-                if child.wait():
+                if child.wait() and first is not None:
                     raise self._broken(said)
             except (pa.ArrowInvalid, StopIteration, EOFError, BrokenPipeError) as error:
                 if error is feeding.failed:
                     raise
                 child.wait(timeout=30)
-                raise self._broken(said) from error
+                feeding.stop()
+                feeding.join()
+                raise feeding.failed or self._broken(said) from error
             finally:
                 feeding.stop()
                 child.stdout.close()
