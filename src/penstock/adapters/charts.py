@@ -19,6 +19,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
+from matplotlib.font_manager import FontProperties
 
 from penstock.adapters.drawing import INK, MUTED, PALETTE, RULE, STYLE, UNPRINTABLE, draw, shorten
 from penstock.adapters.wording import NO_LIMIT
@@ -76,7 +77,7 @@ def png(figure: Figure) -> bytes:
 def _head(drawing: Drawing, title: str) -> None:
     """Write the title above the legend, for which the layout leaves room, or above the axes."""
     if drawing.legends:
-        drawing.legends[0].set_title(title, prop={"size": 12})
+        drawing.legends[0].set_title(title, prop=FontProperties(size=12))
         drawing.legends[0].set_alignment("left")
     else:
         drawing.suptitle(title, x=0.02, ha="left", fontsize=12)
