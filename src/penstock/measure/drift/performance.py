@@ -54,20 +54,25 @@ class Measured:
 
 @dataclass(frozen=True)
 class Curve:
-    """How much more often than stated a stated probability comes true.
+    """How often a stated probability comes true, bin by bin.
 
-    Of two classes: the second one's probability; of more, the decided one's.
+    Of two classes: the second one's probability; of more, the decided one's. In each bin what is
+    rarer, that it comes true or that it does not, is as many times as frequent as stated: so a
+    probability next to 0 or 1 stays there.
 
     Attributes
     ----------
     edges : float64[k - 1]
         Ascending inner edges of the bins.
-    shift : float64[k]
-        What is added to a probability of the bin.
+    factor : float64[k]
+        How many times as frequent as stated.
+    high : bool[k]
+        Bins above one half: the factor is on the probability that it does not come true.
     """
 
     edges: NDArray[np.float64]
-    shift: NDArray[np.float64]
+    factor: NDArray[np.float64]
+    high: NDArray[np.bool_]
 
     @classmethod
     def of(cls, bins: dict[str, Any]) -> Curve:
@@ -76,11 +81,13 @@ class Curve:
         Examples
         --------
         >>> bins = {"edges": [0.5], "rows": [80, 0], "stated": [16.0, 0.0], "true": [26, 0]}
-        >>> Curve.of(bins).shift.tolist()
-        [0.1, 0.0]
+        >>> Curve.of(bins).factor.tolist()
+        [1.5, 1.0]
         """
+        edges = np.asarray(bins["edges"], np.float64)
+        flat = cls(edges, np.ones(len(edges) + 1), np.r_[edges, 1.0] > 0.5)
         true, stated, rows = (np.asarray(bins[k], np.float64) for k in ("true", "stated", "rows"))
-        return cls(np.asarray(bins["edges"], np.float64), (true - stated) / (rows + PRIOR_ROWS))
+        return flat._moved(true, stated, rows)
 
     def weighted(self, rows: Answers, target: Array, weights: Array) -> Curve:
         """By rows whose truth is known, as they weigh in another window.
@@ -89,12 +96,23 @@ class Curve:
         """
         stated, true = stated_and_true(rows, target)
         place = np.searchsorted(self.edges, stated, side="left")
-        scale = weights.sum() / np.square(weights).sum()
-        worth = weights * scale
-        count = len(self.shift)
-        gap = np.bincount(place, weights=worth * (true - stated), minlength=count)
-        total = np.bincount(place, weights=worth, minlength=count)
-        return Curve(self.edges, (gap + PRIOR_ROWS * self.shift) / (total + PRIOR_ROWS))
+        worth = weights * (weights.sum() / np.square(weights).sum())
+        count = len(self.factor)
+        totals = [
+            np.bincount(place, weights=worth * values, minlength=count)
+            for values in (true, stated, np.ones(len(stated)))
+        ]
+        return self._moved(*totals)
+
+    def _moved(self, true: Array, stated: Array, rows: Array) -> Curve:
+        """The curve after so many rows: it counts as :data:`PRIOR_ROWS` of them itself."""
+        found = np.where(self.high, rows - true, true)
+        said = np.where(self.high, rows - stated, stated)
+        usual = np.divide(said, rows, out=np.full(len(rows), 0.5), where=rows > 0)
+        factor = (found + PRIOR_ROWS * usual * self.factor) / np.maximum(
+            said + PRIOR_ROWS * usual, SMALLEST
+        )
+        return Curve(self.edges, np.where(said > 0, factor, self.factor), self.high)
 
     def truth(self, rows: Answers) -> NDArray[np.float64]:
         """Probability of each class to be the true one, ``float64[n, classes]``."""
@@ -113,7 +131,9 @@ class Curve:
 
     def _mended(self, stated: Array) -> NDArray[np.float64]:
         place = np.searchsorted(self.edges, stated, side="left")
-        return np.clip(stated + self.shift[place], 0.0, 1.0)
+        factor, high = self.factor[place], self.high[place]
+        rarer = np.where(high, 1.0 - stated, stated) * factor
+        return np.clip(np.where(high, 1.0 - rarer, rarer), 0.0, 1.0)
 
 
 def stated_and_true(rows: Answers, target: Array) -> tuple[Array, NDArray[np.bool_]]:
