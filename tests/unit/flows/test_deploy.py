@@ -59,7 +59,9 @@ class Server:
 
     @property
     def by_name(self):
-        return {d.name: d for d in self.deployments.values()}
+        """Deployments of the train flow by their pipeline."""
+        found = self.deployments.values()
+        return {d.name: d for d in found if d.entrypoint == "flows.train.train"}
 
 
 @pytest.fixture
