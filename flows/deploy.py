@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prefect import Flow
 from prefect.automations import AutomationCore
@@ -34,9 +35,14 @@ from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.utilities.callables import parameter_schema
 
+from flows import automations
+from flows.monitor import monitor
+from flows.promote import promote
+from flows.retrain import retrain
+from flows.rollback import rollback
 from flows.score import score
 from flows.train import train
-from penstock import spec
+from penstock import settings, spec
 from penstock.errors import BadInput
 
 POOL = "penstock"
@@ -75,7 +81,14 @@ class Deployed:
         return f"{self.flow.fn.__module__}.{self.flow.fn.__name__}"
 
 
-TABLE: tuple[Deployed, ...] = (Deployed(train), Deployed(score))
+TABLE: tuple[Deployed, ...] = (
+    Deployed(train),
+    Deployed(score),
+    Deployed(monitor),
+    Deployed(retrain),
+    Deployed(promote),
+    Deployed(rollback),
+)
 """A flow that is added here is deployed for every pipeline."""
 
 
@@ -102,6 +115,8 @@ def deploy(project: Path, client: SyncPrefectClient, tell: Tell = print) -> int:
     """
     make_pool(client)
     crash_zombies(client)
+    if url := settings.alarm_url():
+        automations.send_alarms(url, client)
     before = {(d.entrypoint, d.name): d for d in deployed_before(project, client)}
     files = sorted(project.glob(f"data/*/{spec.FILE_NAME}"))
     num_wrong = 0
@@ -114,12 +129,17 @@ def deploy(project: Path, client: SyncPrefectClient, tell: Tell = print) -> int:
             continue
         for entry in TABLE:
             known = before.get((entry.entrypoint, path.parent.name))
-            upsert(entry, path, pipeline, project, client, known)
+            made = upsert(entry, path, pipeline, project, client, known)
+            if entry.flow is retrain:
+                automations.retrain_on_drift(
+                    path.parent.name, made, pipeline.retrain.on_drift, client
+                )
             tell(f"deployed {entry.name}/{path.parent.name}{_timetable(entry, pipeline)}")
     here = {path.parent.name for path in files}
     for deployment in before.values():
         if deployment.name not in here and GONE not in deployment.tags:
             retire(deployment, client)
+            automations.forget(deployment.name, client)
             tell(f"paused {deployment.name}: its folder under data/ is gone")
     if not files:
         tell(f"No pipeline under {project / 'data'} yet: penstock init data/NAME ...")
@@ -142,11 +162,11 @@ def upsert(
     project: Path,
     client: SyncPrefectClient,
     known: DeploymentResponse | None,
-) -> None:
-    """Create the deployment, or bring it up to date."""
+) -> UUID:
+    """Create the deployment, or bring it up to date; returns its id."""
     name = path.parent.name
     back = known is not None and GONE in known.tags
-    client.create_deployment(
+    return client.create_deployment(
         flow_id=client.create_flow_from_name(entry.name),
         name=name,
         description=card(path, pipeline),
@@ -239,11 +259,7 @@ def crash_zombies(client: SyncPrefectClient) -> None:
             ChangeFlowRunState(state=StateType.CRASHED, message="No sign of life for five minutes.")
         ],
     )
-    known = client.read_automations_by_name(ZOMBIES)
-    if known:
-        client.update_automation(known[0].id, automation)
-    else:
-        client.create_automation(automation)
+    automations.upsert(automation, client)
 
 
 def _timetable(entry: Deployed, pipeline: spec.Pipeline) -> str:

@@ -46,9 +46,9 @@ def publish(run: Run, decision: Decision) -> Decision:
     places = {"MLflow run": mlflow_url, "Prefect flow run": flow_run.ui_url if lasting else ""}
     links = {name: url for name, url in places.items() if url}
     html = report.render(decision, records, run.spec, links)
-    _write(path, html)
-    _write(run.services.reports / "latest.html", html)
-    _write(run.services.reports / "latest.json", json.dumps(decision.answer(), indent=2))
+    write(path, html)
+    write(run.services.reports / "latest.html", html)
+    write(run.services.reports / "latest.json", json.dumps(decision.answer(), indent=2))
     _log_to_mlflow(run, decision, html)
     key = re.sub(r"[^a-z0-9]+", "-", run.spec.name.lower()).strip("-")
     create_markdown_artifact(
@@ -101,7 +101,7 @@ def _log_to_mlflow(run: Run, decision: Decision, html: str) -> None:
     )
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")

@@ -13,6 +13,7 @@ from flows.staging import stage
 from penstock.evidence import Check
 from penstock.records import (
     Decision,
+    Drift,
     Findings,
     Fitted,
     Layout,
@@ -261,4 +262,38 @@ def score(source: str, output: str, window: str, version: str) -> Scored:
             found,
             str(flow_run.id or ""),
             run.progress("score"),
+        )
+
+
+@stage(timeout_seconds=12 * HOUR, retries=1, cached=False)
+def monitor(current_rows: str, labels: str, window: str, back: int) -> Drift:
+    """Fetch the champion and its reference, and hold later rows against it."""
+    import tempfile
+    from pathlib import Path
+
+    from penstock.adapters.monitoring import champion_of, reference_of
+    from penstock.adapters.scoring import PackagedScorer
+    from penstock.stages.monitor import Watch, monitor
+
+    run = current()
+    services, spec = run.services, run.spec
+    asked = services.watching(current_rows, labels, window)
+    version = champion_of(spec.registered_name, services.registry)
+    with tempfile.TemporaryDirectory() as scratch:
+        package = services.registry.fetch(version, Path(scratch))
+        return monitor(
+            Watch(
+                version=version,
+                reference=reference_of(package),
+                data=spec.data,
+                spec=spec.monitor,
+                bias=spec.bias,
+                history=services.history.lines(),
+            ),
+            PackagedScorer(package, spec.compute.threads),
+            asked.current,
+            asked.labels,
+            window,
+            back,
+            run.progress("monitor"),
         )

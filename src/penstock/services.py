@@ -17,6 +17,7 @@ from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
     from penstock.adapters.expectations import GreatExpectations
+    from penstock.adapters.monitoring import History
     from penstock.adapters.orders import Orders
     from penstock.adapters.store import LocalStore
     from penstock.adapters.tracking.connection import Connection
@@ -34,6 +35,14 @@ class Scoring:
     source: Source
     sinks: Sinks
     window: Window
+
+
+@dataclass(frozen=True)
+class Watching:
+    """What is held against the reference, and where its labels are."""
+
+    current: Source
+    labels: Source | None
 
 
 class Services:
@@ -142,6 +151,70 @@ class Services:
     def quarantine(self) -> str:
         """Folder of the rows that scoring set aside, one Parquet file a window."""
         return self._kept("quarantine")
+
+    @cached_property
+    def history(self) -> History:
+        """What was found of each window of the model."""
+        from penstock.adapters.monitoring import History
+
+        root = (self.settings.store_url or str(self.settings.home)).rstrip("/")
+        return History(f"{root}/monitoring", self.spec.registered_name)
+
+    def watching(self, current: str, labels: str, window: str) -> Watching:
+        """Open what is watched; what is not said is as ``monitor`` says it.
+
+        Without a word about rows, those of the prediction log are taken where it has the window,
+        else those of ``monitor.current``, else those of ``data.source``.
+
+        Parameters
+        ----------
+        current, labels : str
+            Spelt as ``monitor.current`` and ``monitor.labels``; relative paths start in the
+            working directory, those of the spec in the pipeline's folder.
+        window : str
+            ``A..B``, or empty.
+
+        Raises
+        ------
+        BadInput
+            With the mistakes of all of them.
+        """
+        from penstock.adapters.sources import open_source
+        from penstock.tables.windows import Window
+
+        said, here = self.spec.monitor, Path.cwd()
+        mistakes: list[Mistake] = []
+
+        def opened(look: Callable[[], Any]) -> Any:
+            try:
+                return look()
+            except BadInput as error:
+                mistakes.extend(error.mistakes)
+
+        def rows(place: str, folder: Path) -> Source:
+            changed = {"source": place, "query": "", "format": "auto", "delimiter": ""}
+            return open_source(self.spec.data.model_copy(update=changed), folder)
+
+        span = opened(lambda: Window.parse(window)) if window else None
+        logged = self._logged(span.name) if span and not current else ""
+        place, folder = (current, here) if current else (logged or said.current, self.folder)
+        found = opened(lambda: rows(place, folder) if place else self.source)
+        stated, start = (labels, here) if labels else (said.labels, self.folder)
+        truth = opened(lambda: rows(stated, start)) if stated else None
+        if mistakes:
+            raise BadInput(mistakes)
+        return Watching(found, truth)
+
+    def _logged(self, window: str) -> str:
+        """The file of a window in the prediction log; empty when there is none."""
+        from penstock.adapters import remote
+
+        place = f"{self.predictions}window={quote(window, safe=' ')}/part.parquet"
+        if "://" not in place:
+            return place if Path(place).is_file() else ""
+        files, path = remote.filesystem(place, "PENSTOCK_STORE")
+        with remote.reaching(place):
+            return place if remote.size(files, path) is not None else ""
 
     def scoring(self, source: str, output: str, window: str, query: str = "") -> Scoring:
         """Open what is scored and where it goes; what is not said is as ``score`` says it.

@@ -18,7 +18,10 @@ from filelock import FileLock
 
 from penstock.adapters import remote
 from penstock.adapters.address import filled, is_url
-from penstock.errors import Mistake, StoreError
+from penstock.errors import BadInput, Mistake, StoreError
+from penstock.measure.drift import reference
+from penstock.measure.drift.reference import Reference
+from penstock.ports import Registry, Version
 from penstock.records import Drift
 
 WHERE = "PENSTOCK_STORE"
@@ -116,3 +119,38 @@ class History:
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(one.get(key) == other.get(key) for key in ("window", "version"))
+
+
+def champion_of(model: str, registry: Registry) -> Version:
+    """The version that is watched.
+
+    Raises
+    ------
+    BadInput
+        When the model has no champion.
+    """
+    version = registry.champion(model)
+    if version is None:
+        rule, remedy = "only a champion is watched", "train the pipeline first"
+        raise BadInput(Mistake(rule, "no champion yet", f"model {model}", remedy))
+    return version
+
+
+def reference_of(package: Path) -> Reference:
+    """What travels in a model's package to be compared with.
+
+    Raises
+    ------
+    BadInput
+        When there is none, or of another format.
+    """
+    import pyarrow.parquet as pq
+
+    folder = package / "artifacts"
+    profile, sample = folder / "profile.json", folder / "sample.parquet"
+    if not profile.is_file():
+        rule = "a profile travels in the model's package"
+        remedy = "train the model again: penstock train PIPELINE --refresh"
+        raise BadInput(Mistake(rule, "there is none", str(profile), remedy))
+    kept = pq.read_table(sample) if sample.is_file() else None
+    return reference.read(profile.read_text(encoding="utf-8"), kept, str(profile))

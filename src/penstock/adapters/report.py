@@ -89,7 +89,7 @@ def render(
     """
     blocking = [c for c in decision.checks if c.blocks]
     warned = [c for c in decision.checks if c.outcome == "warn"]
-    page = _template().render(
+    page = template("report.html.jinja").render(
         decision=decision,
         pipeline=pipeline,
         verdict=VERDICTS[decision.verdict],
@@ -103,7 +103,7 @@ def render(
         data=_data_line(records, pipeline),
         scores=_scores(records, decision),
         declared=_declared_metric(records, pipeline),
-        links=[(label, url, _is_safe(url)) for label, url in (links or {}).items()],
+        links=[(label, url, is_safe(url)) for label, url in (links or {}).items()],
         sections=_sections(decision, records),
         spec=yaml.safe_dump(pipeline.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         versions=_versions(),
@@ -167,7 +167,7 @@ class _Scores:
 
 
 @dataclass(frozen=True)
-class _Grid:
+class Grid:
     """A table as text, with the columns that hold numbers (set flush right)."""
 
     title: str
@@ -188,10 +188,11 @@ class _Section:
     checks: list[Check]
     evidence: Evidence
     figures: list[tuple[str, str, Markup]]
-    grids: list[_Grid]
+    grids: list[Grid]
 
 
-def _template() -> Any:
+def template(name: str) -> Any:
+    """A page of this folder; autoescape is on."""
     environment = Environment(
         loader=PackageLoader("penstock", "adapters"),
         autoescape=True,
@@ -208,7 +209,7 @@ def _template() -> Any:
         "about": _about,
         "symbol": SYMBOLS.__getitem__,
     }
-    return environment.get_template("report.html.jinja")
+    return environment.get_template(name)
 
 
 def _sections(decision: Decision, records: Mapping[str, Record]) -> list[_Section]:
@@ -235,7 +236,7 @@ def _section(name: str, decision: Decision, record: Record | None) -> _Section:
             (figure.title, figure.note, Markup(charts.svg(figure, f"{name}/{key}")))  # noqa: S704
             for key, figure in evidence.figures.items()
         ],
-        grids=[_grid(table) for table in evidence.tables.values()],
+        grids=[grid_of(table) for table in evidence.tables.values()],
     )
 
 
@@ -332,7 +333,8 @@ def _scores(records: Mapping[str, Record], decision: Decision) -> _Scores | None
     return _Scores(["model", *baselines], rows) if rows else None
 
 
-def _grid(table: Table) -> _Grid:
+def grid_of(table: Table) -> Grid:
+    """A table as text, column by column."""
     columns = []
     shown = []
     for n, name in enumerate(table.columns):
@@ -341,7 +343,7 @@ def _grid(table: Table) -> _Grid:
         columns.append((name, numeric))
         shown.append(texts)
     rows = [list(row) for row in zip(*shown, strict=True)]
-    return _Grid(table.title, table.note, columns, rows)
+    return Grid(table.title, table.note, columns, rows)
 
 
 def _about(check: Check) -> str:
@@ -361,7 +363,7 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **installed}
 
 
-def _is_safe(url: str) -> bool:
+def is_safe(url: str) -> bool:
     """Whether a click on this address opens a page and runs nothing."""
     return urlsplit(url.strip()).scheme.lower() in ("", "http", "https")
 
