@@ -35,7 +35,9 @@ BODY = (
 """Slack, Mattermost and Teams read ``text``; a service of one's own reads the rest."""
 
 
-def retrain_on_drift(folder: str, deployment: UUID, wanted: bool, client: SyncPrefectClient) -> str:
+def retrain_on_drift(
+    folder: str, deployment: UUID, wanted: bool, client: SyncPrefectClient
+) -> None:
     """Start the retrain deployment of a pipeline when its monitor raises an alarm.
 
     Parameters
@@ -49,24 +51,30 @@ def retrain_on_drift(folder: str, deployment: UUID, wanted: bool, client: SyncPr
     client : SyncPrefectClient
         The way to the Prefect server.
 
-    Returns
-    -------
-    str
-        The automation's name.
     """
     reason = {"__prefect_kind": "jinja", "template": "{{ event.payload.text }}"}
     action = RunDeployment(
         source="selected", deployment_id=deployment, parameters={"reason": reason}
     )
     automation = AutomationCore(
-        name=f"penstock: retrain {folder} on drift",
+        name=name_of(folder),
         description="An alarm of the monitor starts a retraining, if one is due.",
         enabled=wanted,
         trigger=_when({DRIFT}, resource_of(folder)),
         actions=[action],
     )
     upsert(automation, client, follow=True)
-    return automation.name
+
+
+def name_of(folder: str) -> str:
+    """What the automation of a pipeline's retraining is called."""
+    return f"penstock: retrain {folder} on drift"
+
+
+def forget(folder: str, client: SyncPrefectClient) -> None:
+    """Take the automation of a pipeline that is gone away."""
+    for known in client.read_automations_by_name(name_of(folder)):
+        client.delete_automation(known.id)
 
 
 def send_alarms(url: str, client: SyncPrefectClient) -> None:

@@ -91,6 +91,11 @@ def home_of(project: Path) -> Path:
     return Path(said).expanduser().resolve()
 
 
+def alarm_url() -> str:
+    """Where alarms are sent: ``PENSTOCK_ALARM_URL``, a secret; empty: nowhere."""
+    return os.environ.get("PENSTOCK_ALARM_URL", "").strip()
+
+
 def standing_house(home: Path) -> standing.House | None:
     """The servers of this home, if they are watched over; a word if they are gone."""
     house = standing.read(home)

@@ -37,6 +37,7 @@ class Server:
             id=known.id if known else uuid4(), name=name, **said,
             paused=(known.paused if known else False) if paused is None else paused,
         )  # fmt: skip
+        return self.deployments[flow_id, name].id
 
     def read_deployments(self, deployment_filter, limit, offset):
         wanted = set(deployment_filter.tags.all_)
@@ -56,6 +57,10 @@ class Server:
 
     def update_automation(self, id, automation):
         assert id in self.automations
+        self.automations[id] = SimpleNamespace(id=id, **dict(automation))
+
+    def delete_automation(self, id):
+        del self.automations[id]
 
     @property
     def by_name(self):
@@ -112,7 +117,7 @@ def test_deploying_again_changes_nothing_but_what_the_file_says(project):
     assert (after.id, after.paused) == (before.id, True)
     assert after.schedules[0].schedule.cron == "0 4 * * 1"
     assert not after.schedules[0].active  # somebody paused it in the UI
-    assert (len(server.automations), len(server.pools)) == (1, 1)
+    assert (len(server.automations), len(server.pools)) == (2, 1)
 
 
 def test_a_pipeline_that_is_gone_is_paused_and_comes_back(project):
@@ -158,8 +163,33 @@ def test_the_zombie_automation_takes_no_end_of_ours_for_a_death(project):
     server = Server()
     project("churn")
     run(project, server)
-    (automation,) = server.automations.values()
+    (automation,) = server.read_automations_by_name(deploying.ZOMBIES)
     assert automation.trigger.expect == {"prefect.flow-run.*"}
+
+
+def test_an_alarm_of_the_monitor_starts_the_retraining_of_its_own_pipeline(project):
+    project("churn")
+    project("stay", "retrain: {on_drift: false}\n")
+    server = Server()
+    run(project, server)
+    run(project, server)
+    churn, stay = (
+        server.read_automations_by_name(f"penstock: retrain {name} on drift")
+        for name in ("churn", "stay")
+    )
+    assert [len(churn), len(stay)] == [1, 1]
+    assert (churn[0].enabled, stay[0].enabled) == (True, False)
+    assert churn[0].trigger.expect == {"penstock.drift"}
+    match = churn[0].trigger.match.model_dump()
+    assert match == {"prefect.resource.id": "penstock.pipeline.churn"}
+    (action,) = churn[0].actions
+    named = [d for (_, name), d in server.deployments.items() if name == "churn"]
+    (retrain,) = [d for d in named if d.tags == ["penstock", "retrain"]]
+    assert action.deployment_id == retrain.id
+
+    (project.folder / "data" / "churn" / "pipeline.yaml").unlink()
+    run(project, server)
+    assert server.read_automations_by_name("penstock: retrain churn on drift") == []
 
 
 def test_prefect_yaml_holds_the_same_deployments():
