@@ -234,13 +234,13 @@ class _Rows:
         notes = [f"This rule of the contract is not held against single rows: {rule}."
                  for rule in self.unanswered]  # fmt: skip
         notes += [
-            f"{reader.num_unread} values of {reader.column.name} are no"
-            f" {reader.column.arrow_type} and were read as missing."
+            f"Values of {reader.column.name} that are no {reader.column.arrow_type},"
+            f" read as missing: {reader.num_unread}."
             for reader in (*self.readers, *([self.clock] if self.clock else []))
             if reader.num_unread
         ]
         if self.num_timeless:
-            notes.append(f"{self.num_timeless} rows have no {self.time} and lie in no window.")
+            notes.append(f"Rows without {self.time}, which lie in no window: {self.num_timeless}.")
         notes += [f"In the log {name} is called {new}." for name, new in self.renamed.items()]
         notes += [f"{where}: {why}" for where, why in self.source.unreadable[:MOST_REASONS]]
         most: list[list[Any]] = [[why, n] for why, n in self.reasons.most_common(MOST_REASONS)]

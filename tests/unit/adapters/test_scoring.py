@@ -16,6 +16,8 @@ from penstock.model import Learnt, Model
 from penstock.records import Column, Grouping, Layout, Policy
 from penstock.spec import ModelSpec
 
+pytestmark = pytest.mark.slow  # each test starts a process that loads a network
+
 LAYOUT = Layout(
     columns=[
         Column(name="age", modality="numeric", arrow_type="int64"),

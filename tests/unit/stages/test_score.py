@@ -1,6 +1,7 @@
 """New rows to predictions, with a scorer and sinks written by hand."""
 
 import datetime as dt
+import io
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from PIL import Image
 
 from penstock import spec
 from penstock.errors import BadInput, NoVerdict
@@ -115,7 +117,7 @@ def test_each_row_has_its_position_prediction_and_where_it_is_from(sinks):
     assert scored.quarantine == ""
     answer = scored.answer()
     assert (answer["verdict"], answer["model"], answer["version"]) == ("scored", "shop", "3")
-    assert answer["notes"] == ["1 values of age are no int64 and were read as missing."]
+    assert answer["notes"] == ["Values of age that are no int64, read as missing: 1."]
 
 
 def test_the_log_holds_typed_features_beside_the_prediction(sinks):
@@ -186,7 +188,7 @@ def test_only_rows_of_the_window_are_read_and_a_second_run_replaces(sinks):
         scored = run(source, sinks, data=TIMED, window=window)
         assert (scored.num_rows, scored.window) == (2, "2024-02-01..2024-03-01")
         assert sinks.output.windows[scored.window]["row"].to_pylist() == [1, 2]
-    assert scored.evidence.notes == ["1 rows have no at and lie in no window."]
+    assert scored.evidence.notes == ["Rows without at, which lie in no window: 1."]
 
 
 def test_a_window_without_rows_is_written_empty_with_all_columns(sinks):
@@ -237,6 +239,22 @@ def test_a_batch_that_is_set_aside_whole_is_counted(sinks):
     scored = run(source, sinks, contract=[OLD])
     assert (scored.num_scored, scored.num_quarantined) == (1, 1)
     assert sinks.output.windows["everything"]["row"].to_pylist() == [1]
+
+
+def test_a_broken_image_is_set_aside(sinks):
+    file = io.BytesIO()
+    Image.new("L", (4, 4), 200).save(file, "PNG")
+    columns = [*LAYOUT.columns, Column(name="pic", modality="image", arrow_type="binary")]
+    scorer = FakeScorer()
+    scorer.layout = LAYOUT.model_copy(update={"columns": columns})
+    scorer.reads = [*scorer.reads, columns[-1]]
+    pictures = [file.getvalue(), file.getvalue()[:30], b"no image"]
+    source = FakeSource({"age": [1, 2, 3], "town": ["a"] * 3, "pic": pictures})
+    scored = run(source, sinks, scorer)
+    assert (scored.num_scored, scored.num_quarantined) == (1, 2)
+    aside = sinks.quarantine.windows["everything"].to_pydict()
+    assert aside["age"] == [2, 3]
+    assert all(why.startswith("pic: ") for why in aside["_reason"])
 
 
 def test_progress_tells_pace_and_time_left(sinks):
@@ -307,6 +325,8 @@ def test_nothing_heavy_is_imported_beside_arrow():
     code = (
         "import sys, penstock.stages.score, penstock.adapters.scoring, penstock.adapters.sinks,"
         "penstock.adapters.sources, penstock.services, penstock.contract;"
+        "from penstock import modalities, plugins;"
+        "[modalities.load(name) for name in plugins.modules('penstock.modalities')];"
         f"print(sorted({heavy} & set(sys.modules)))"
     )
     done = subprocess.run(
