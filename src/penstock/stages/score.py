@@ -14,33 +14,20 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
-from penstock import modalities, plugins
-from penstock.errors import BadInput, Mistake, NoVerdict
-from penstock.evidence import Evidence, Table
-from penstock.measure import rules
-from penstock.records import Column, Scored
-from penstock.tables.rereading import Rereader, read_all
-from penstock.tables.windows import Window
+from penstock.errors import Mistake, NoVerdict
+from penstock.records import Scored
+from penstock.tables.new_rows import LABELS, NewRows
 
 if TYPE_CHECKING:
     from penstock import ports, spec
-
-BATCH_ROWS = 65_536
-"""Most rows in memory at a time in each of the places a batch passes (house choice)."""
-
-MOST_REASONS = 20
-"""Reasons of quarantine that the record lists (house choice)."""
+    from penstock.tables.windows import Window
 
 VERDICT_TAG, PASSED = "penstock.verdict", "passed"
-POSITION, REASON = "row", "_reason"
-LABELS = ("model_version", "run_id", "window")
 
 
 @dataclass(frozen=True)
@@ -129,8 +116,8 @@ def score(
         When the model cannot score.
     """
     started = time.perf_counter()
-    rows = _Rows(source, scorer, contract, window, data)
-    labels = {"model_version": version.number, "run_id": run_id, "window": window.name}
+    rows = NewRows(source, scorer, contract, window, data)
+    labels = dict(zip(LABELS, (version.number, run_id, window.name), strict=True))
     pace = _Pace(progress, rows)
     with contextlib.ExitStack() as stack:
         output = stack.enter_context(sinks.output.window(window.name))
@@ -163,149 +150,10 @@ def score(
     )
 
 
-@dataclass(frozen=True)
-class _Passed:
-    """What goes around the model and stands beside its predictions.
-
-    Attributes
-    ----------
-    named : pa.Table
-        Key or position, and time, of the rows that are scored.
-    kept : pa.Table
-        Their typed features and groups, for the log.
-    aside : pa.Table
-        The rows that are not scored, as they came.
-    """
-
-    named: pa.Table
-    kept: pa.Table
-    aside: pa.Table
-
-
-class _Rows:
-    """Reads, types and checks rows; iterated in another thread than the one that writes."""
-
-    def __init__(
-        self,
-        source: ports.Source,
-        scorer: ports.Scorer,
-        contract: list[dict[str, Any]],
-        window: Window,
-        data: spec.Data,
-    ):
-        self.source, self.window, self.key, self.time = source, window, data.key, data.time
-        _require_columns(source, [c.name for c in scorer.reads], window, data)
-        reads = [*scorer.reads, *_groups(source, scorer, data)]
-        self.readers = [Rereader(column) for column in reads]
-        self.num_features = len(scorer.reads)
-        self.clock = Rereader(_time_column(scorer, data.time)) if data.time else None
-        names = {*(c.name for c in reads), data.key, data.time}
-        self.contract = [r for r in contract if r["kwargs"].get("column", data.target) in names]
-        self.unanswered = rules.unanswered(
-            [r for r in contract if r["kwargs"].get("column", "") in {"", *names}]
-        )
-        self.media = _media(scorer.reads)
-        classes = [f"probability_{name}" for name in scorer.layout.classes]
-        taken = {*OUTPUTS, *classes, POSITION, *LABELS, data.key, data.time}
-        self.renamed = {c.name: f"feature:{c.name}" for c in reads if c.name in taken - {""}}
-        for name in (data.key, data.time):
-            self.renamed.pop(name, None)
-        self.total = 0
-        self.num_timeless = 0
-        self.reasons: Counter[str] = Counter()
-
-    def __iter__(self) -> Iterator[tuple[_Passed, pa.Table]]:
-        """Batches on their way: what goes around the model, and what it reads."""
-        position, nothing = 0, True
-        for batch in self.source.batches(self._told):
-            for start in range(0, batch.num_rows, BATCH_ROWS):
-                part = pa.Table.from_batches([batch.slice(start, BATCH_ROWS)])
-                places = np.arange(position, position + part.num_rows)
-                position += part.num_rows
-                inside = self._inside(part, places)
-                if inside is not None:
-                    nothing = False
-                    yield self._ready(*inside)
-        if nothing:
-            yield self._ready(self.source.schema.empty_table(), np.arange(0), None)
-
-    def evidence(self) -> Evidence:
-        """What was noticed on the way."""
-        notes = [f"This rule of the contract is not held against single rows: {rule}."
-                 for rule in self.unanswered]  # fmt: skip
-        notes += [
-            f"Values of {reader.column.name} that are no {reader.column.arrow_type},"
-            f" read as missing: {reader.num_unread}."
-            for reader in (*self.readers, *([self.clock] if self.clock else []))
-            if reader.num_unread
-        ]
-        if self.num_timeless:
-            notes.append(f"Rows without {self.time}, which lie in no window: {self.num_timeless}.")
-        notes += [f"In the log {name} is called {new}." for name, new in self.renamed.items()]
-        notes += [f"{where}: {why}" for where, why in self.source.unreadable[:MOST_REASONS]]
-        most: list[list[Any]] = [[why, n] for why, n in self.reasons.most_common(MOST_REASONS)]
-        table = Table(title="Rows in quarantine", columns=["reason", "rows"], rows=most)
-        return Evidence(notes=notes, tables={"quarantine": table} if most else {})
-
-    def _told(self, done: int, total: int, note: str = "") -> None:
-        self.total = total if note == "rows" else 0
-
-    def _inside(
-        self, part: pa.Table, places: np.ndarray
-    ) -> tuple[pa.Table, np.ndarray, pa.ChunkedArray | None] | None:
-        """The rows of the window, their positions and times; None when it has none of them."""
-        if self.clock is None:
-            return part, places, None
-        times = self.clock.read(part[self.time])
-        if self.window.start is None:
-            return part, places, times
-        self.num_timeless += times.null_count
-        inside = np.asarray(self.window.holds(times).to_numpy(), dtype=bool)
-        if not inside.any():
-            return None
-        mask = pa.array(inside)
-        return part.filter(mask), places[inside], times.filter(mask)
-
-    def _ready(
-        self, part: pa.Table, places: np.ndarray, times: pa.ChunkedArray | None
-    ) -> tuple[_Passed, pa.Table]:
-        typed = read_all(self.readers, part)
-        if self.clock is not None and times is None:
-            times = self.clock.read(part[self.time])
-        named = {self.key: _plain(part[self.key])} if self.key else {POSITION: pa.array(places)}
-        if times is not None:
-            named[self.time] = times
-        checked = pa.table({**dict(zip(typed.column_names, typed.columns, strict=True)), **named})
-        why = rules.reasons(checked, self.contract)
-        for name, unreadable in self.media:
-            found = np.array(unreadable(typed[name]), dtype=object)
-            why = np.where(why == "", [f"{name}: {text}" if text else "" for text in found], why)
-        broken = why != ""
-        names, rows, aside = pa.table(named), typed, part.slice(0, 0)
-        reasons = why[broken]
-        if broken.any():
-            self.reasons.update(reasons.tolist())
-            keep = pa.array(~broken)
-            names, rows, aside = (
-                names.filter(keep),
-                rows.filter(keep),
-                part.filter(pa.array(broken)),
-            )
-        aside = _set(_set(aside, "_row", pa.array(places[broken])), REASON,
-                     pa.array(reasons, pa.string()))  # fmt: skip
-        kept = rows.drop_columns([n for n in (self.key, self.time) if n in rows.column_names])
-        kept = kept.rename_columns([self.renamed.get(n, n) for n in kept.column_names])
-        return _Passed(names, kept, aside), rows.select(range(self.num_features))
-
-
-OUTPUTS = ("prediction", "prediction_set", "prediction_low", "prediction_high", "abstain")
-"""Names that predictions have, beside ``probability_<class>``."""
-
-
 class _Pace:
     """Tells how far it has come, how fast, and how long it still takes."""
 
-    def __init__(self, progress: ports.Progress | None, rows: _Rows):
+    def __init__(self, progress: ports.Progress | None, rows: NewRows):
         self.progress, self.rows = progress, rows
         self.started = time.perf_counter()
 
@@ -320,75 +168,9 @@ class _Pace:
         self.progress(done, max(total, done) if total else 0, note)
 
 
-def _generator(scorer: ports.Scorer, rows: _Rows) -> Any:
+def _generator(scorer: ports.Scorer, rows: NewRows) -> Any:
     """A generator of answers, which can be closed whatever made it."""
     yield from scorer.predict(rows)
-
-
-def _require_columns(
-    source: ports.Source, needed: list[str], window: Window, data: spec.Data
-) -> None:
-    """BadInput with all that is missing before the first row is read."""
-    mistakes = []
-    if window.start is not None and not data.time:
-        mistakes.append(
-            Mistake(
-                "a window is cut by data.time, the column that says when a row is from",
-                "data.time is empty",
-                "--window",
-                "name that column as data.time, or score without a window",
-            )
-        )
-    said = {data.key: "data.key", data.time: "data.time"}
-    for name in dict.fromkeys([*needed, *filter(None, (data.key, data.time))]):
-        times = source.schema.names.count(name)
-        if times != 1:
-            what = said.get(name) or "the model reads it"
-            found = f"column {name} is absent" if not times else f"column {name} {times} times"
-            remedy = "add the column, empty where nothing is known"
-            rule = f"the input has every column that scoring needs ({what})"
-            mistakes.append(Mistake(rule, found, source.description, remedy))
-    for name, field in said.items():
-        if name in (*OUTPUTS, *LABELS):
-            rule, remedy = "predictions have a column of that name", "rename the column"
-            mistakes.append(Mistake(rule, f"{field} is {name}", field, remedy))
-    if mistakes:
-        raise BadInput(mistakes)
-
-
-def _groups(source: ports.Source, scorer: ports.Scorer, data: spec.Data) -> list[Column]:
-    """Sensitive columns that the model does not read, where the input has them."""
-    read = {column.name for column in scorer.reads}
-    known = {column.name: column for column in scorer.layout.columns}
-    names = [name for name in data.sensitive if name in known and name not in read]
-    return [known[name] for name in names if source.schema.names.count(name) == 1]
-
-
-def _media(reads: list[Column]) -> list[tuple[str, Any]]:
-    """Columns whose content may be broken, and what tells that."""
-    known = plugins.modules("penstock.modalities")
-    loaded = [(c.name, modalities.load(c.modality)) for c in reads if c.modality in known]
-    tests = [(name, getattr(modality, "unreadable", None)) for name, modality in loaded]
-    return [(name, test) for name, test in tests if test is not None]
-
-
-def _time_column(scorer: ports.Scorer, name: str) -> Column:
-    """The column of moments as training read it, or as ISO 8601."""
-    known = {column.name: column for column in scorer.layout.columns}
-    moment = Column(name=name, modality="timestamp", arrow_type="timestamp[us]")
-    found = known.get(name, moment)
-    return found if found.arrow_type.startswith("timestamp") else moment
-
-
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    is_coded = pa.types.is_dictionary(column.type)
-    return column.cast(column.type.value_type) if is_coded else column
-
-
-def _set(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
-    """The table with this column, in place of one that is called so."""
-    kept = table.drop_columns([name]) if name in table.column_names else table
-    return kept.append_column(name, values)
 
 
 def _constant(labels: dict[str, str], num_rows: int) -> pa.Table:

@@ -15,8 +15,8 @@ from penstock import spec
 from penstock.errors import BadInput, NoVerdict
 from penstock.ports import Version
 from penstock.records import Column, Layout
-from penstock.stages import score as module
 from penstock.stages.score import Sinks, score, usable
+from penstock.tables import new_rows
 from penstock.tables.windows import Window
 
 LAYOUT = Layout(
@@ -226,7 +226,7 @@ def test_an_error_on_the_way_leaves_every_window_as_it_was(sinks):
 
 
 def test_large_batches_are_cut(sinks, monkeypatch):
-    monkeypatch.setattr(module, "BATCH_ROWS", 4)
+    monkeypatch.setattr(new_rows, "BATCH_ROWS", 4)
     scorer = FakeScorer()
     scored = run(FakeSource({"age": list(range(10)), "town": ["a"] * 10}), sinks, scorer)
     assert [rows.num_rows for rows in scorer.given] == [4, 4, 2]
