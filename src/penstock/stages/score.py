@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from penstock import tags
 from penstock.errors import Mistake, NoVerdict
 from penstock.records import Scored
 from penstock.tables.new_rows import LABELS, NewRows
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from penstock import ports, spec
     from penstock.tables.windows import Window
 
-VERDICT_TAG, PASSED = "penstock.verdict", "passed"
+PASSED = "passed"
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ def usable(model: str, number: str, registry: ports.Registry) -> ports.Version:
     if version is None:
         found = f"no version {number}" if number else "no champion yet"
         raise NoVerdict(Mistake(rule, found, f"model {model}", "train the pipeline first"))
-    if version.tags.get(VERDICT_TAG) != PASSED:
-        verdict = version.tags.get(VERDICT_TAG)
-        found = f"{VERDICT_TAG} is {verdict!r}" if verdict else f"no tag {VERDICT_TAG}"
+    if version.tags.get(tags.VERDICT) != PASSED:
+        verdict = version.tags.get(tags.VERDICT)
+        found = f"{tags.VERDICT} is {verdict!r}" if verdict else f"no tag {tags.VERDICT}"
         remedy = "let penstock train judge the model; only that writes a verdict"
         raise NoVerdict(Mistake(rule, found, f"model {model} version {version.number}", remedy))
     return version

@@ -104,6 +104,7 @@ class NewRows:
         self.unanswered = rules.unanswered(
             [r for r in contract if r["kwargs"].get("column", "") in {"", *names}]
         )
+        self.key_reader = _key_reader(scorer, data.key, self.contract)
         self.media = _media(scorer.reads)
         classes = [f"probability_{name}" for name in scorer.layout.classes]
         taken = {*OUTPUTS, *classes, POSITION, *LABELS, data.key, data.time}
@@ -175,8 +176,10 @@ class NewRows:
         named = {self.key: _plain(part[self.key])} if self.key else {POSITION: pa.array(places)}
         if times is not None:
             named[self.time] = times
-        checked = pa.table({**dict(zip(typed.column_names, typed.columns, strict=True)), **named})
-        why = rules.reasons(checked, self.contract)
+        checked = named | dict(zip(typed.column_names, typed.columns, strict=True))
+        if self.key_reader is not None:
+            checked[self.key] = self.key_reader.read(part[self.key])
+        why = rules.reasons(pa.table(checked), self.contract)
         for name, unreadable in self.media:
             found = np.array(unreadable(typed[name]), dtype=object)
             why = np.where(why == "", [f"{name}: {text}" if text else "" for text in found], why)
@@ -251,6 +254,14 @@ def _time_column(scorer: ports.Scorer, name: str) -> Column:
     moment = Column(name=name, modality="timestamp", arrow_type="timestamp[us]")
     found = known.get(name, moment)
     return found if found.arrow_type.startswith("timestamp") else moment
+
+
+def _key_reader(scorer: ports.Scorer, key: str, contract: list[dict[str, Any]]) -> Rereader | None:
+    """Reads keys as training did, where the contract has a rule for them."""
+    ruled = any(rule["kwargs"].get("column") == key for rule in contract)
+    known = {column.name: column for column in scorer.layout.columns}
+    text = Column(name=key, modality="category", arrow_type="string")
+    return Rereader(known.get(key, text)) if key and ruled else None
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

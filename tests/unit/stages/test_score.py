@@ -166,6 +166,17 @@ def test_rules_of_the_target_and_of_other_columns_do_not_stop_new_rows(sinks):
     assert run(source, sinks, contract=[known]).num_scored == 1
 
 
+def test_keys_keep_their_rules_and_the_spelling_that_they_came_with(sinks):
+    columns = [*LAYOUT.columns, Column(name="id", modality="identifier", arrow_type="int64")]
+    scorer = FakeScorer()
+    scorer.layout = LAYOUT.model_copy(update={"columns": columns})
+    rule = OLD | {"kwargs": {"column": "id", "min_value": 0}}
+    data = spec.Data(source="s", target="y", key="id")
+    source = FakeSource({"id": ["007", "-1"], "age": ["1", "2"], "town": ["a", "b"]})
+    assert run(source, sinks, scorer, [rule], data=data).num_quarantined == 1
+    assert sinks.output.windows["everything"]["id"].to_pylist() == ["007"]
+
+
 def test_a_rule_that_a_batch_cannot_answer_is_named(sinks):
     rule = {
         "type": "expect_column_values_to_be_unique",
