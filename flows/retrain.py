@@ -18,7 +18,7 @@ from flows.train import train
 from penstock import spec
 from penstock.adapters.orders import Orders
 from penstock.errors import BadInput, StoreError
-from penstock.records import Decision, RetrainOrder, Rows, Snapshot
+from penstock.records import Decision, RetrainOrder, Rows
 from penstock.services import Services
 
 log = logging.getLogger("penstock.retrain")
@@ -128,8 +128,8 @@ def past_rows(history: list[RetrainOrder], run: Run) -> Rows | None:
         except (BadInput, StoreError) as error:
             log.warning("All rows count as new: %s", error.message)
         else:
-            read = Snapshot.model_validate(record.stages["ingest"].record)
-            found.append((record.decided_at, read.rows))
+            read = record.stages["ingest"].record or {}
+            found.append((record.decided_at, Rows.model_validate(read["rows"])))
     return max(found, key=lambda one: one[0])[1] if found else None
 
 

@@ -5,7 +5,7 @@ heavy is imported before a command needs it. Commands stand in modules by theme;
 here is what registers its commands.
 """
 
-from penstock.cli import champion, house, monitor, project, score, training
+from penstock.cli import champion, house, monitor, project, pruning, score, training
 from penstock.cli.app import app, main
 
-__all__ = ["app", "champion", "house", "main", "monitor", "project", "score", "training"]
+__all__ = ["app", "champion", "house", "main", "monitor", "project", "pruning", "score", "training"]

@@ -66,6 +66,11 @@ class MlflowRegistry:
             found = self._all_versions(f"name = '{name}'")
         return sorted(found, key=lambda version: int(version.number))
 
+    def everything(self) -> list[Version]:
+        """All versions of all models."""
+        with self.connection.reaching():
+            return self._all_versions("")
+
     def package(self, files: dict[str, Path], destination: Path) -> Path:
         """Write the model as a folder that serves itself."""
         return package(files, destination)
