@@ -16,7 +16,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 COPY flows flows
 COPY data/adult data/adult
-RUN pip install --constraint constraints.txt . && rm -rf /src/*
+RUN pip install --constraint constraints.txt ".[auth,postgres,s3]" && rm -rf /src/*
 
 # The project (data/<name>/pipeline.yaml) is mounted here, or copied by an image built on this one;
 # store, locks and results are kept in the home, which all workers share.

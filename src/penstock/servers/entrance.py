@@ -59,7 +59,7 @@ def _missing_authentication(host: str) -> Iterator[Mistake]:
     if importlib.util.find_spec("flask_wtf") is None:
         yield Mistake(
             "MLflow's basic-auth app needs Flask-WTF", "it is not installed",
-            f"--host {host}, MLflow", "pip install 'mlflow[auth]'",
+            f"--host {host}, MLflow", "pip install 'penstock[auth]'",
         )  # fmt: skip
 
 

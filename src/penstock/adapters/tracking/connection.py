@@ -75,6 +75,12 @@ class Connection:
         return without_secrets(self.uri)
 
     @property
+    def page(self) -> str:
+        """The address that a browser opens, without secrets: where the server has another name
+        for the outside, ``PENSTOCK_MLFLOW_URL`` says it."""
+        return without_secrets(os.environ.get("PENSTOCK_MLFLOW_URL") or self.uri)
+
+    @property
     def artifact_root(self) -> str | None:
         """Where artifacts go: a file URI in ``home``; None when the server decides."""
         if urlsplit(self.uri).scheme in ("http", "https") or "://" not in self.uri:
