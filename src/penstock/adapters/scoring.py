@@ -98,14 +98,14 @@ class PackagedScorer:
                 if feeding.failed:
                     raise feeding.failed
                 if child.wait() and first is not None:
-                    raise self._broken(said)
+                    raise self._broken(said, child)
             except (pa.ArrowInvalid, StopIteration, EOFError, BrokenPipeError) as error:
                 if error is feeding.failed:
                     raise
                 child.wait(timeout=30)
                 feeding.stop()
                 feeding.join()
-                raise feeding.failed or self._broken(said) from error
+                raise feeding.failed or self._broken(said, child) from error
             finally:
                 feeding.stop()
                 child.stdout.close()
@@ -125,11 +125,15 @@ class PackagedScorer:
             env=environment | {"OMP_WAIT_POLICY": "PASSIVE"},
         )
 
-    def _broken(self, said: IO[bytes]) -> NotServable:
+    def _broken(self, said: IO[bytes], child: subprocess.Popen[bytes]) -> NotServable:
         said.seek(0)
         text = said.read().decode("utf-8", "replace").strip()[-TAIL_CHARACTERS:]
         rule = "a packaged model scores rows in a process of its own"
-        return NotServable(Mistake(rule, text or "it ended without a word", str(self.package)))
+        if child.returncode is not None and child.returncode < 0:
+            text = f"{text}\nended by signal {-child.returncode}".strip()
+        remedy = "read the lines above; without any, look whether the machine ran out of memory"
+        found = text or "it ended without a word"
+        return NotServable(Mistake(rule, found, self.package.name, remedy))
 
 
 class _Feeding(threading.Thread):

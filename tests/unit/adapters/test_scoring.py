@@ -129,6 +129,17 @@ def test_a_model_that_dies_says_why(scorer):
         list(scorer.predict((None, wrong) for _ in range(100)))
 
 
+def test_a_model_that_is_killed_is_no_end_of_the_rows(packaged):
+    class Killed(PackagedScorer):
+        def _start(self, said):
+            child = super()._start(said)
+            child.kill()
+            return child
+
+    with pytest.raises(NotServable, match="signal 9"):
+        list(Killed(packaged).predict((None, rows(100)) for _ in range(100)))
+
+
 def test_nothing_runs_on_when_nobody_listens(scorer):
     before = threading.active_count()
     answered = scorer.predict((None, rows(100)) for _ in range(1000))
