@@ -53,12 +53,15 @@ class Waste:
         To free.
     num_kept : int
         Files of the store that stay.
+    limit : float
+        Only what is older than this moment goes, in seconds since 1970.
     notes : list of str
         What a person should know.
     """
 
     things: list[Thing] = field(default_factory=list)
     num_kept: int = 0
+    limit: float = 0.0
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -75,8 +78,10 @@ class Waste:
         return found
 
     def free(self) -> None:
-        """Take it all away; what somebody else took away meanwhile is no loss."""
+        """Take it all away, but for what a run has begun to use since it was found."""
         for thing in self.things:
+            if not thing.path.exists() or _age(thing.path) >= self.limit:
+                continue
             if thing.path.is_dir():
                 shutil.rmtree(thing.path)
             else:
@@ -109,7 +114,7 @@ def waste(
         When a version's decision record is gone or changed: then nobody can tell what it needs.
     """
     found = Waste()
-    limit = _newest(home, older_than_days, found)
+    limit = found.limit = _newest(home, older_than_days, found)
     records = dict(_decisions(store))
     cites = _kept(list(versions), records)
     keep = cites.files | _named_by_history(home)
