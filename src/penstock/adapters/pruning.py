@@ -128,7 +128,7 @@ def waste(
         if path.name not in cites.keys and (not pipeline or path.name in mine.keys):
             found.things += _thing("finished stages", path, limit)
     for path in sorted((home / "reports" / pipeline).rglob("*.html")):
-        if path.stem not in cites.runs | {"latest"}:
+        if path.stem not in cites.runs | {"latest"} and path.parent.name != "monitoring":
             found.things += _thing("reports", path, limit)
     for path in (
         [] if pipeline else [one for w in WORKSHOP for one in sorted((store / w).glob("*"))]
