@@ -85,10 +85,11 @@ def rollback(
     }
     # the mark first: a crash in between leaves a champion that may be rolled back again, never a
     # model without its mark
+    undone = {key: champion.tags.get(key, "") for key in marks}
     registry.tag(champion, marks)
     restored = {tags.RESTORED: f"{when}, instead of {champion.number}", tags.CHAMPION_SINCE: when}
     if not registry.promote(before, expected=champion, tags=restored | _pardoned):
-        registry.tag(champion, {key: champion.tags.get(key, "") for key in marks})
+        registry.tag(champion, undone)
         raise RegistryUnreachable(
             Mistake(
                 "the champion stays the same while it is rolled back",
