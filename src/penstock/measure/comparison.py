@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from penstock.measure import metrics
 
 LEVEL = 0.9
-"""Of an interval; among several others, of all their intervals at once (Bonferroni). Two-sided:
-where only the lower end is held, a tie looks like a gain in one of twenty (house choice)."""
+"""Of each interval, two-sided: where only the lower end is held, a tie looks like a gain in one
+of twenty (house choice). What is the best of several is tried again, alone, to be believed."""
 FEWEST_FOLDS = 3
 """Fewest folds in which both are defined (house choice: fewer say nothing of their spread)."""
 
@@ -130,12 +130,11 @@ class Tried:
         return corrected_interval(self.values[name][metric], self.test_per_train, LEVEL)
 
     def gain(self, metric: str, chosen: str, other: str) -> tuple[float, float, float]:
-        """Gain of another way and its interval, which holds for all others at once.
+        """Gain of another way and its interval.
 
         A share of the chosen one's error where less of the metric is better, else in its units.
         """
         better = metrics.of(metric).better
         values = (self.values[name][metric] for name in (chosen, other))
         each = gains(better, *values, as_share=better == "lower")
-        level = 1 - (1 - LEVEL) / max(1, len(self.values) - 1)
-        return corrected_interval(each, self.test_per_train, level)
+        return corrected_interval(each, self.test_per_train, LEVEL)

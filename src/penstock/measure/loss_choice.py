@@ -1,8 +1,8 @@
 """Whether the loss that was chosen serves the declared metric: the check, its tables, its figure.
 
 A loss is called wrong only where another one is shown to be better twice, on folds drawn
-independently, the second time against the chosen loss trained longer: neither the luck of one
-draw nor a loss that only learns more slowly looks like a wrong one.
+independently, the second time alone and against the chosen loss trained longer: neither the luck
+of one draw, nor the luckiest of several losses, nor slow learning looks like a wrong loss.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _compared(goal: Objective, best: str, tried: Tried) -> str:
     return (
         f"{best} {told} {goal.metric} better than {goal.loss}: {other:.4g} against {mine:.4g} over"
         f" {tried.num_folds} folds of {tried.num_rows} training rows, a gain of {value}{unit}"
-        f" ({LEVEL:.0%} interval {low} to {high}, for all other losses at once)."
+        f" ({LEVEL:.0%} interval {low} to {high})."
     )
 
 

@@ -37,12 +37,6 @@ def test_a_gain_is_positive_where_the_other_one_is_better_in_either_direction():
     assert found.gain("roc_auc", "chosen", "other")[0] == pytest.approx(-0.2)
 
 
-def test_more_others_ask_for_a_wider_interval():
-    two = tried(chosen=[0.6, 0.7, 0.8], other=[0.5, 0.5, 0.5])
-    three = tried(chosen=[0.6, 0.7, 0.8], other=[0.5, 0.5, 0.5], third=[1.0, 1.0, 1.0])
-    assert three.gain("mae", "chosen", "other")[1] < two.gain("mae", "chosen", "other")[1]
-
-
 def test_no_error_at_all_is_no_gain():
     assert gains("lower", np.zeros(2), np.zeros(2), as_share=True).tolist() == [0.0, 0.0]
 
