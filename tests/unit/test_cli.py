@@ -50,7 +50,10 @@ def test_help_imports_nothing_heavy(words):
 def test_help_names_every_command(penstock):
     status, out, err = penstock("--help")
     assert (status, err) == (0, "")
-    for command in ("init", "train", "report", "verify", "sample", "schema", "doctor"):
+    for command in (
+        "init", "train", "report", "verify", "sample", "schema", "doctor", "promote", "rollback",
+        "retrain", "prune", "score", "monitor", "up", "down", "status",
+    ):  # fmt: skip
         assert command in out
 
 
@@ -79,6 +82,12 @@ def test_schema_is_json_that_knows_the_fields(penstock):
         (["report", "nowhere"], "penstock init"),
         (["doctor", "nowhere"], "penstock init"),
         (["sample", "adlut"], "did you mean adult?"),
+        (["promote", "nowhere"], "penstock init"),
+        (["rollback", "nowhere"], "penstock init"),
+        (["retrain", "nowhere"], "penstock init"),
+        (["prune", "nowhere"], "penstock init"),
+        (["prune"], "prune takes PIPELINE or --all"),
+        (["prune", "x", "--all"], "prune takes PIPELINE or --all"),
     ],
 )
 def test_a_bad_call_is_exit_status_2_and_one_message(words, says, penstock, tmp_path):

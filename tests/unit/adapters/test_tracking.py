@@ -251,6 +251,23 @@ def test_versions_aliases_and_the_missing_champion(
     assert registry.version("toy", "9") is None
     assert registry.version("nobody", "1") is None
 
+    assert [version.number for version in registry.history("toy")] == ["1", "2"]
+    assert registry.history("nobody") == []
+    assert {version.number for version in registry.everything()} >= {"1", "2"}
+    registry.withdraw(second)  # it has no alias
+    assert registry.challenger("toy")
+    registry.withdraw(first)
+    assert registry.challenger("toy") is None
+    before, gone = "penstock.champion_before", "penstock.decision"
+    assert registry.promote(second, expected=first, tags={before: "1"})
+    promoted = registry.champion("toy")
+    assert promoted and promoted.tags[before] == "1"
+    assert not registry.promote(first, expected=first, tags={gone: ""})
+    assert registry.version("toy", "1") == noted, "who comes too late writes no tag"
+    registry.tag(first, {gone: "", "never": "", "more": "b"})
+    left = registry.version("toy", "1")
+    assert left and left.tags == {"penstock.model": "a", "more": "b"}
+
     client = connection.client
     assert client.get_model_version("toy", "1").description == "# Card"
     assert len(client.get_run(run_id).outputs.model_outputs) == 2
