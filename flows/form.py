@@ -16,7 +16,7 @@ from pydantic import WithJsonSchema
 
 from penstock import spec
 
-LEFT_OUT = ("name", "description", "contract", "schedule", "score")
+LEFT_OUT = ("name", "description", "contract", "schedule", "score", "monitor", "retrain")
 """What makes the pipeline what it is, or has no meaning for one run."""
 
 LAST = ("data", "gates")
