@@ -12,12 +12,16 @@ log = logging.getLogger("penstock.flows")
 SECONDS_BETWEEN_NEWS = 1.0
 """Least time between two progress messages of a stage (house choice)."""
 
+SECONDS_BEFORE_A_BAR = 3.0
+"""A stage that is done sooner needs no bar: a page would list a dozen full ones (house choice)."""
+
 
 class StageProgress:
     """Tells the log, and for long stages the run's page, how far a stage has come."""
 
     def __init__(self, stage: str):
         self.stage = stage
+        self.began = time.monotonic()
         self.told = 0.0
         self.artifact: UUID | None = None
 
@@ -34,8 +38,9 @@ class StageProgress:
         log.info("%s: %d%s", self.stage, done, text, extra=told)
         share = 100.0 * done / total if total else 0.0
         if self.artifact is None:
-            self.artifact = cast(
-                UUID, create_progress_artifact(share, key=f"progress-{self.stage}")
-            )
+            if now - self.began < SECONDS_BEFORE_A_BAR:
+                return
+            key, about = f"progress-{self.stage}", f"How far {self.stage} has come"
+            self.artifact = cast(UUID, create_progress_artifact(share, key, about))
         else:
             update_progress_artifact(self.artifact, progress=share)

@@ -9,14 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
-from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 
-from penstock.records import Decision, Fitted, Scorecard, Snapshot, Split
+from penstock.records import Decision, Fitted, Record, Scorecard, Snapshot, Split
 
 if TYPE_CHECKING:
     from flows.running import Run
+
+
+REPORT = "report.html"
+"""Its path among the files of the MLflow run."""
 
 
 def publish(run: Run, decision: Decision) -> Decision:
@@ -41,23 +49,48 @@ def publish(run: Run, decision: Decision) -> Decision:
         }
     )
     records = run.records | {"register": decision}
-    mlflow_url = run.services.tracking.url(run.mlflow_run)
+    made = decision.version if decision.verdict != "kept_champion" else ""
+    pages = run.services.tracking.pages(run.mlflow_run, REPORT, decision.model, made)
     lasting = PREFECT_API_URL.value()  # a server that was started for this run ends with it
-    places = {"MLflow run": mlflow_url, "Prefect flow run": flow_run.ui_url if lasting else ""}
-    links = {name: url for name, url in places.items() if url}
-    html = report.render(decision, records, run.spec, links)
+    prefect = {"Prefect flow run": str(flow_run.ui_url or "")} if lasting else {}
+    html = report.render(decision, records, run.spec, _but(pages, "Report") | prefect)
     write(path, html)
     write(run.services.reports / "latest.html", html)
     write(run.services.reports / "latest.json", json.dumps(decision.answer(), indent=2))
     _log_to_mlflow(run, decision, html)
-    key = re.sub(r"[^a-z0-9]+", "-", run.spec.name.lower()).strip("-")
-    create_markdown_artifact(
-        report.markdown(decision, records), key=f"{key}-report", description="What was decided"
-    )
-    create_link_artifact(path.as_uri(), link_text="Report (HTML)", key=f"{key}-report-file")
-    if mlflow_url:
-        create_link_artifact(mlflow_url, link_text="MLflow run", key=f"{key}-mlflow")
+    around = _but(pages, "MLflow run") | prefect
+    run.services.tracking.describe(run.mlflow_run, report.brief(decision, records, around))
+    _show_in_prefect(run, decision, records, pages)
     return decision
+
+
+def _but(pages: dict[str, str], here: str) -> dict[str, str]:
+    """The links of a page to the others."""
+    return {label: url for label, url in pages.items() if label != here}
+
+
+def _show_in_prefect(
+    run: Run, decision: Decision, records: dict[str, Record], pages: dict[str, str]
+) -> None:
+    """The report, its tables and the links, as artifacts of the run's page."""
+    from penstock.adapters import report
+
+    key = re.sub(r"[^a-z0-9]+", "-", run.spec.name.lower()).strip("-")
+    for what, table in {
+        "metrics": report.metrics_table(decision, records),
+        "checks": report.checks_table(decision.checks),
+    }.items():
+        if table:
+            create_table_artifact(table, key=f"{key}-{what}", description=what.capitalize())
+    for label, url in pages.items():
+        name = label if label in ("Report", "MLflow run") else "Model version"
+        slug = name.lower().replace(" ", "-")
+        create_link_artifact(url, link_text=label, key=f"{key}-{slug}-link", description=name)
+    if not pages:  # no server shows it, so a person opens the file
+        text = f"On the machine that ran it: `{decision.report}`"
+        create_markdown_artifact(text, key=f"{key}-report-file", description="Report (HTML)")
+    text = report.markdown(decision, records, pages)
+    create_markdown_artifact(text, key=f"{key}-report", description="What was decided")
 
 
 def _log_to_mlflow(run: Run, decision: Decision, html: str) -> None:
@@ -80,7 +113,7 @@ def _log_to_mlflow(run: Run, decision: Decision, html: str) -> None:
         if stage != "judge":
             tracking.log_metrics(run_id, stage, numbers | {"seconds": run.seconds[stage]})
     files = {
-        "report.html": html,
+        REPORT: html,
         "spec.yaml": yaml.safe_dump(spec, sort_keys=False, allow_unicode=True),
         "decision.json": json.dumps(decision.answer(), indent=2),
         "model_card.md": run.card(decision.checks),
@@ -89,7 +122,8 @@ def _log_to_mlflow(run: Run, decision: Decision, html: str) -> None:
         files["decision_record.json"] = run.store.path(decision.record).read_text("utf-8")
     tracking.log_files(run_id, files)
     outcomes = {f"{check.outcome}" for check in decision.checks}
-    refused = [check.label for check in decision.checks if check.outcome == "refuse"]
+    blocking = [check.label for check in decision.checks if check.blocks]
+    refused = blocking if decision.verdict == "refused" else []
     tracking.tag(
         run_id,
         {

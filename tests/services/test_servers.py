@@ -18,85 +18,6 @@ from penstock.standing import Process, read
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.xdist_group("servers")]
 
-ROOT = Path(__file__).parents[2]
-PIPELINE = """\
-name: shop
-description: Who buys
-data: {source: rows.csv, target: bought}
-model: {epochs: 2, width: 16, members: 1}
-schedule:
-  train: {cron: 0 3 * * 1, timezone: Europe/Rome}
-"""
-SECRET = "n0t-to-be-seen"
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return server.getsockname()[1]
-
-
-class House:
-    """A project with servers of its own."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.home = folder / "home"
-        self.prefect, self.mlflow = free_port(), free_port()
-        self.environment = {
-            name: text
-            for name, text in os.environ.items()
-            if not name.startswith(("PREFECT", "MLFLOW", "PENSTOCK"))
-        } | {"PENSTOCK_HOME": str(self.home), "SOME_TOKEN": SECRET}
-
-    def penstock(self, *arguments: str, seconds: int = 280) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "penstock.cli", *arguments],
-            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=seconds,
-        )  # fmt: skip
-
-    def up(self) -> subprocess.CompletedProcess:
-        ports = ("--prefect-port", str(self.prefect), "--mlflow-port", str(self.mlflow))
-        return self.penstock("up", *ports)
-
-    @property
-    def status(self) -> dict:
-        return json.loads(self.penstock("status", "--json").stdout)
-
-    def part(self, name: str) -> dict:
-        return next(part for part in self.status["parts"] if part["name"] == name)
-
-    def ask(self, path: str, content: dict | None = None) -> dict:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.prefect}/api{path}",
-            data=None if content is None else json.dumps(content).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
-
-    @property
-    def deployment(self) -> dict:
-        (found,) = self.ask("/deployments/filter", {"deployments": {"name": {"any_": ["shop"]}}})
-        return found
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("project")
-    pipeline = folder / "data" / "shop"
-    pipeline.mkdir(parents=True)
-    (pipeline / "pipeline.yaml").write_text(PIPELINE)
-    (pipeline / "rows.csv").write_text("age,bought\n" + "20,no\n60,yes\n" * 10)
-    (pipeline / "card.md").write_text("# Shop\n\nWho *buys*.\n")
-    house = House(folder)
-    done = house.up()
-    assert done.returncode == 0, done.stdout + done.stderr
-    token = read(house.home).token
-    yield house
-    house.penstock("down")
-    assert members(token) == []
-
 
 def wait_until(what, seconds: float = 90) -> None:
     end = time.monotonic() + seconds
@@ -118,7 +39,7 @@ def test_everything_runs_and_status_says_where(house):
 
 
 def test_the_deployment_is_what_the_files_say(house):
-    found = house.deployment
+    found = house.deployment("train", "shop")
     assert found["description"] == "# Shop\n\nWho *buys*.\n"
     assert found["tags"] == ["penstock", "train"]
     assert found["parameters"] == {"pipeline": "data/shop"}
@@ -128,7 +49,8 @@ def test_the_deployment_is_what_the_files_say(house):
 
 
 def test_the_server_refuses_a_wrong_value(house):
-    path = f"/deployments/{house.deployment['id']}/create_flow_run"
+    deployed = house.deployment("train", "shop")["id"]
+    path = f"/deployments/{deployed}/create_flow_run"
     overrides = {"model": {"epochs": -1}}
     with pytest.raises(urllib.error.HTTPError) as caught:
         house.ask(path, {"parameters": {"overrides": overrides}, "state": {"type": "SCHEDULED"}})
@@ -179,7 +101,7 @@ def test_a_part_that_dies_comes_back_and_is_told(house):
 
 
 def test_a_house_whose_supervisor_died_is_built_again_with_its_history(house):
-    known = house.deployment["id"]
+    known = house.deployment("train", "shop")["id"]
     old = read(house.home)
     os.kill(old.supervisor.pid, signal.SIGKILL)
     wait_until(lambda: not old.supervisor.alive)
@@ -189,18 +111,18 @@ def test_a_house_whose_supervisor_died_is_built_again_with_its_history(house):
     done = house.up()
     assert done.returncode == 0, done.stdout + done.stderr
     assert not any(part.process.alive for part in old.parts)
-    assert house.deployment["id"] == known
+    assert house.deployment("train", "shop")["id"] == known
 
 
 def test_no_secret_stands_in_logs_or_state(house):
     files = [path for path in house.home.glob("logs/*") if path.is_file()]
     assert len(files) > 3
     for path in [*files, house.home / "servers.json"]:
-        assert SECRET not in path.read_text(errors="replace")
+        assert house.secret not in path.read_text(errors="replace")
 
 
 def test_another_house_on_its_ports_is_refused_with_both_named(house, tmp_path):
-    other = House(tmp_path)
+    other = type(house)(tmp_path)
     other.prefect, other.mlflow = house.prefect, house.mlflow
     done = other.up()
     assert done.returncode == 2

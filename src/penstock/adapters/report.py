@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -59,6 +59,23 @@ VERDICTS = {
     "awaiting_approval": ("…", "Awaiting approval"),
     "refused": ("✕", "Refused"),
 }
+
+
+SHOWN = {
+    "register": ("contest", "contest_by_group"),
+    "bias": ("mitigation", "groups", "gaps"),
+    "decide": ("before_after",),
+    "objective": ("losses",),
+    "explain": ("columns",),
+}
+"""Stages, the most telling first, and those of their tables that stand in the Markdown: a page of
+Markdown is read from top to bottom, and the HTML report holds them all (house choice)."""
+
+LONGEST_TABLE = 20
+"""Most rows of a table in the Markdown (house choice)."""
+
+URL_SIGNS = "/:?#=&%@+,;~.-_[]!$'()*"
+"""What stays as it is in an address; a blank or an angle would end the link."""
 
 
 def render(
@@ -113,12 +130,14 @@ def render(
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page)
 
 
-def markdown(decision: Decision, records: Mapping[str, Record]) -> str:
+def markdown(
+    decision: Decision, records: Mapping[str, Record], links: Mapping[str, str] | None = None
+) -> str:
     """Write a compact report for a Markdown artifact.
 
     Parameters
     ----------
-    decision, records
+    decision, records, links
         As for :func:`render`.
 
     Returns
@@ -126,19 +145,11 @@ def markdown(decision: Decision, records: Mapping[str, Record]) -> str:
     str
         GitHub-flavoured Markdown; every value from data is escaped for Markdown and HTML.
     """
-    refusing = [c for c in decision.checks if c.blocks]
-    blocking = refusing if decision.verdict == "refused" else []
-    symbol, word = VERDICTS[decision.verdict]
-    parts = [f"# {symbol} {word}", escaped(_sentence(decision, blocking))]
-    if decision.why:
-        parts.append(escaped(decision.why))
-    if blocking:
-        parts.append("## What to do")
-        parts.append("\n".join(_todo(check) for check in blocking))
-    scores = _scores(records, decision)
-    if scores:
-        parts += ["## How good it is", pipes(["metric", *scores.columns], scores.plain())]
-        parts.append("In brackets: 95% interval.")
+    parts = [brief(decision, records, links)]
+    for stage, names in SHOWN.items():
+        found = records[stage].evidence.tables if stage in records else {}
+        shown = [_table(t) for key, t in found.items() if key.partition(":")[0] in names]
+        parts += [f"## {heading(stage)}", *shown] if shown else []
     if decision.checks:
         rows = [
             [
@@ -152,6 +163,62 @@ def markdown(decision: Decision, records: Mapping[str, Record]) -> str:
         ]
         parts += ["## Checks", pipes(["outcome", "check", "value", "limit", "why"], rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def brief(
+    decision: Decision, records: Mapping[str, Record], links: Mapping[str, str] | None = None
+) -> str:
+    """The verdict, why, what to do about it, and the metrics, as Markdown.
+
+    Parameters
+    ----------
+    decision, records, links
+        As for :func:`render`.
+    """
+    refusing = [c for c in decision.checks if c.blocks]
+    blocking = refusing if decision.verdict == "refused" else []
+    symbol, word = VERDICTS[decision.verdict]
+    parts = [f"# {symbol} {word}", escaped(_sentence(decision, blocking))]
+    if decision.why:
+        parts.append(escaped(decision.why))
+    places = [
+        f"[{escaped(label)}](<{quote(url, safe=URL_SIGNS)}>)"
+        for label, url in (links or {}).items()
+        if is_safe(url)
+    ]
+    if places:
+        parts.append(" · ".join(places))
+    if blocking:
+        parts.append("## What to do")
+        parts.append("\n".join(_todo(check) for check in blocking))
+    scores = _scores(records, decision)
+    if scores:
+        parts += ["## How good it is", pipes(["metric", *scores.columns], scores.plain())]
+        parts.append("In brackets: 95% interval.")
+    return "\n\n".join(parts)
+
+
+def checks_table(checks: Iterable[Check]) -> list[dict[str, str]]:
+    """The checks as rows of a table artifact, the most urgent first."""
+    return [
+        {
+            "outcome": f"{SYMBOLS[check.outcome]} {check.outcome}",
+            "check": check.label,
+            "value": bracketed(*measured(check)),
+            "limit": limit(check),
+            "why": check.why,
+            "remedy": check.remedy if check.outcome != "pass" else "",
+        }
+        for check in _urgent_first(checks)
+    ]
+
+
+def metrics_table(decision: Decision, records: Mapping[str, Record]) -> list[dict[str, str]]:
+    """The metrics of the model and of the baselines as rows of a table artifact."""
+    scores = _scores(records, decision)
+    if scores is None:
+        return []
+    return [dict(zip(["metric", *scores.columns], row, strict=True)) for row in scores.plain()]
 
 
 @dataclass(frozen=True)
@@ -344,6 +411,19 @@ def grid_of(table: Table) -> Grid:
         shown.append(texts)
     rows = [list(row) for row in zip(*shown, strict=True)]
     return Grid(table.title, table.note, columns, rows)
+
+
+def _table(table: Table) -> str:
+    """A table of evidence as Markdown, cut where it grows long."""
+    shown = grid_of(table)
+    parts = [f"**{escaped(table.title)}**"]
+    if shown.rows:
+        parts.append(pipes([name for name, _ in shown.columns], shown.rows[:LONGEST_TABLE]))
+    left = len(shown.rows) - LONGEST_TABLE
+    more = f"{left} more rows stand in the HTML report." if left > 0 else ""
+    if told := f"{table.note} {more}".strip():
+        parts.append(escaped(told))
+    return "\n\n".join(parts)
 
 
 def _about(check: Check) -> str:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from penstock.adapters.tracking.connection import Connection, without_secrets
 
@@ -29,6 +30,16 @@ PARAM_LENGTH = 6000
 TAG_LENGTH = 8000
 DIGEST_LENGTH = 36
 """MLflow's own limits (``mlflow.utils.validation``)."""
+
+DESCRIPTION = "mlflow.note.content"
+"""The tag that MLflow shows as a run's description."""
+
+MODEL_TRAINING = "?workflowType=machine_learning"
+"""Opens MLflow's page as one of trained models. Without it a browser that is new there gets the
+page for language models: no curves, the run among *evaluation runs*."""
+
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""The same, said to those servers that ask the experiment."""
 
 DIFF_BYTES = 1 << 20
 """Most of an uncommitted change that is kept (house choice)."""
@@ -171,13 +182,51 @@ class Tracking:
         with self.connection.reaching():
             self.connection.client.set_terminated(run_id, status)
 
+    def describe(self, run_id: str, text: str) -> None:
+        """Set the description of a run, Markdown, which stands on its page and in the list."""
+        self.tag(run_id, {DESCRIPTION: text})
+
     def url(self, run_id: str) -> str:
         """Where a person sees the run; empty when no server shows it."""
-        if not self.connection.uri.startswith(("http://", "https://")):
+        return self._page(run_id, "")
+
+    def pages(self, run_id: str, report: str, model: str, version: str) -> dict[str, str]:
+        """Where a person sees the run, its report, and the version that it made.
+
+        Parameters
+        ----------
+        run_id : str
+            The run.
+        report : str
+            The report's path among the run's files.
+        model, version : str
+            The registered version; an empty version: none was made.
+
+        Returns
+        -------
+        dict of str to str
+            Label to address; empty when no server shows them.
+        """
+        if not self._base:
+            return {}
+        found = {"MLflow run": self.url(run_id)}
+        found["Report"] = self._page(run_id, f"/artifacts/{quote(report)}")
+        if version:
+            path = f"models/{quote(model, safe='')}/versions/{quote(version, safe='')}"
+            found[f"{model} v{version}"] = f"{self._base}/#/{path}{MODEL_TRAINING}"
+        return found
+
+    @property
+    def _base(self) -> str:
+        address = self.connection.page.rstrip("/")
+        return address if address.startswith(("http://", "https://")) else ""
+
+    def _page(self, run_id: str, path: str) -> str:
+        if not self._base:
             return ""
         with self.connection.reaching():
             experiment = self.connection.client.get_run(run_id).info.experiment_id
-        return f"{self.connection.address.rstrip('/')}/#/experiments/{experiment}/runs/{run_id}"
+        return f"{self._base}/#/experiments/{experiment}/runs/{run_id}{path}{MODEL_TRAINING}"
 
     def _experiment(self, name: str) -> str:
         """The experiment of this name; made, or brought back from the bin, when needed."""
@@ -188,7 +237,8 @@ class Tracking:
         if found is None:
             root = self.connection.artifact_root
             try:
-                made: str = client.create_experiment(name, root and f"{root}/{name}")
+                place = root and f"{root}/{name}"
+                made: str = client.create_experiment(name, place, tags=EXPERIMENT_TAGS)
                 return made
             except MlflowException:
                 found = client.get_experiment_by_name(name)  # another process was faster
