@@ -55,7 +55,7 @@ def sentence(drift: Drift, known: list[tuple[Loss, float]], margin: float) -> st
             " changed most: a unit, a missing column, a new source?"
         )
     loss = next(loss for loss, _ in known if loss.kind == drift.harm)
-    shown = f"p = {loss.p_value:.2g}"
+    shown = _p(loss.p_value)
     if math.isfinite(loss.excess.value):
         shown = f"loss {loss.excess.value:+.1%} above what the scores promise, {shown}"
     before = changed if drift.drifted else "The inputs are as before, but "
@@ -66,7 +66,11 @@ def sentence(drift: Drift, known: list[tuple[Loss, float]], margin: float) -> st
 
 def _changed(drift: Drift) -> str:
     names = ", ".join(drift.drifted[:5]) + (", ..." if len(drift.drifted) > 5 else "")
-    return f"Changed: {names} (p = {drift.drift_p_value or 0:.1g})." if names else "As before."
+    return f"Changed: {names} ({_p(drift.drift_p_value)})." if names else "As before."
+
+
+def _p(value: float | None) -> str:
+    return f"p = {value:.2g}" if value and value >= 1e-4 else "p < 0.0001"
 
 
 def _performance(drift: Drift) -> str:
@@ -277,7 +281,7 @@ def _pictures(tests: list[ViewTest], drift: Drift) -> dict[str, Figure]:
     figures = {}
     for test in [*said, *worst]:
         largest = np.argsort(-(np.asarray(test.before) + np.asarray(test.now)), kind="stable")
-        kept = sorted(largest[:MOST_CELLS].tolist())
+        kept = [i for i in sorted(largest[:MOST_CELLS].tolist()) if test.before[i] or test.now[i]]
         names = [test.cells[i] for i in kept]
         figures[f"view: {test.name}"] = Figure(
             title=f"{test.name}, then and now", x=test.name, y="share of rows",
