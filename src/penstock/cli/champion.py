@@ -159,7 +159,7 @@ def retrain(
         print(json.dumps(answer) if json_ else f"NOT RETRAINED: {found.model}\n  {found.why}")
         return OK
     if json_:
-        print(json.dumps(found.answer()))
+        print(json.dumps(found.answer() | {"why": found.why}))
     else:
         from penstock.adapters import terminal
 
