@@ -182,6 +182,17 @@ def unreachable(uri: str, home: Path) -> str:
     return caught.value.message
 
 
+def test_a_person_opens_the_address_that_is_said_for_browsers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    connection = Connection("http://mlflow:5000", tmp_path)
+    monkeypatch.delenv("PENSTOCK_MLFLOW_URL", raising=False)
+    assert connection.page == "http://mlflow:5000"
+    monkeypatch.setenv("PENSTOCK_MLFLOW_URL", "https://admin:secret@models.example.org")
+    assert connection.page == "https://***@models.example.org"
+    assert connection.address == "http://mlflow:5000"
+
+
 def test_a_refused_connection_is_told_at_once_and_without_secrets(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
