@@ -36,7 +36,8 @@ def monitor(
 ) -> State[Any]:
     """Hold a window of later rows against the champion's reference.
 
-    A window whose labels are due by ``monitor.label_delay`` is looked at again too.
+    Without ``window``, earlier ones whose labels were not all there are looked at again too, as
+    many as ``monitor.label_delay`` says.
 
     Parameters
     ----------
@@ -48,13 +49,29 @@ def monitor(
         Only rows whose ``data.time`` lies in it; what was known of it is replaced.
     """
     with opened(pipeline, None, refresh=False, check=Services.check_home) as run:
-        spec = run.spec.monitor
-        if not window and spec.every != "whole" and spec.label_delay:
-            publish(run, look(current, labels, "", spec.label_delay))
+        found = [publish(run, look(current, labels, window))]
+        for earlier in [] if window else waiting(run, found[0]):
             run.services.tracking.finish(run.mlflow_run)
-        drift = publish(run, look(current, labels, window, 0))
-    name = {"steady": "Steady", "drift": "Drift"}.get(drift.outcome, "Alarm")
-    return Completed(message=drift.why, name=name, data=drift)
+            found.append(publish(run, look(current, labels, earlier)))
+    names = {"steady": "Steady", "drift": "Drift"}
+    alarms = [drift for drift in found if drift.outcome == "alarm"]
+    name = "Alarm" if alarms else names[found[0].outcome]
+    why = " ".join(drift.why for drift in alarms) or found[0].why
+    return Completed(message=why, name=name, data=alarms[0] if alarms else found[0])
+
+
+def waiting(run: Run, newest: Drift) -> list[str]:
+    """Windows of the same version, ``monitor.label_delay`` at most, that still lack labels."""
+    lines = [
+        line["window"]
+        for line in run.services.history.lines()
+        if line["version"] == newest.version
+        and line["window"] != newest.window
+        and ".." in line["window"]
+        and line["num_labelled"] < line["num_rows"]
+    ]
+    count = run.spec.monitor.label_delay
+    return lines[-count:] if count else []
 
 
 def publish(run: Run, drift: Drift) -> Drift:

@@ -266,7 +266,7 @@ def score(source: str, output: str, window: str, version: str) -> Scored:
 
 
 @stage(timeout_seconds=12 * HOUR, retries=1, cached=False)
-def monitor(current_rows: str, labels: str, window: str, back: int) -> Drift:
+def monitor(current_rows: str, labels: str, window: str) -> Drift:
     """Fetch the champion and its reference, and hold later rows against it."""
     import tempfile
     from pathlib import Path
@@ -294,6 +294,5 @@ def monitor(current_rows: str, labels: str, window: str, back: int) -> Drift:
             asked.current,
             asked.labels,
             window,
-            back,
             run.progress("monitor"),
         )

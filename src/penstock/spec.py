@@ -188,7 +188,7 @@ class MonitorSpec(Part):
         0,
         ge=0,
         le=1000,
-        description="Windows after which labels are in: that window is looked at again too.",
+        description="So many earlier windows are looked at again while labels of theirs are out.",
     )
     budget: float = Field(
         0.01,

@@ -135,7 +135,6 @@ def monitor(
     current: Source,
     labels: Source | None = None,
     window: str = "",
-    back: int = 0,
     progress: Progress = lambda done, total, note="": None,
 ) -> Drift:
     """Decide about one window.
@@ -152,8 +151,6 @@ def monitor(
         The key and the target, of rows whose truth came later.
     window : str
         ``A..B``; empty: as the spec says.
-    back : int
-        Without ``window``: so many windows before the last whole one.
     progress : Progress
         Told how far it has come.
 
@@ -169,7 +166,7 @@ def monitor(
     """
     _check(watch, current, labels, window)
     progress(0, 4, "rows")
-    raw, span = _rows(watch, scorer.layout, current, window, back)
+    raw, span = _rows(watch, scorer.layout, current, window)
     typed, absent, unread = _typed(raw, _columns(watch, scorer), scorer)
     progress(1, 4, f"scores of {typed.num_rows} rows")
     answers = _scored(watch, scorer, raw, typed)
@@ -208,16 +205,14 @@ def _check(watch: Watch, current: Source, labels: Source | None, window: str) ->
         raise BadInput(mistakes)
 
 
-def _rows(
-    watch: Watch, layout: Layout, current: Source, window: str, back: int
-) -> tuple[pa.Table, Window]:
+def _rows(watch: Watch, layout: Layout, current: Source, window: str) -> tuple[pa.Table, Window]:
     """The window's raw rows, and what it is called."""
     raw = _read(current)
     time, every = watch.data.time, watch.spec.every
     span = Window.parse(window) if window else None
     if span is not None or every != "whole":
         times = arriving.read_as(raw[time], _clock(layout, time))[0]
-        span = span or periods.last_whole(times, every, back)
+        span = span or periods.last_whole(times, every)
         raw = raw.filter(span.holds(times))
     if not raw.num_rows:
         rule = "a window has rows"

@@ -14,8 +14,8 @@ from penstock.errors import BadInput, Mistake
 from penstock.tables.windows import Window
 
 
-def last_whole(times: pa.ChunkedArray, every: str, back: int = 0) -> Window:
-    """The last whole period before the newest moment, or an earlier one.
+def last_whole(times: pa.ChunkedArray, every: str) -> Window:
+    """The last whole period before the newest moment.
 
     Parameters
     ----------
@@ -23,8 +23,6 @@ def last_whole(times: pa.ChunkedArray, every: str, back: int = 0) -> Window:
         Moments.
     every : {"day", "week", "month"}
         Weeks start on Monday.
-    back : int
-        So many periods before it.
 
     Raises
     ------
@@ -34,8 +32,8 @@ def last_whole(times: pa.ChunkedArray, every: str, back: int = 0) -> Window:
     Examples
     --------
     >>> times = pa.chunked_array([pa.array([datetime(2024, 3, 5)])])
-    >>> last_whole(times, "month").name, last_whole(times, "week", 1).name
-    ('2024-02-01..2024-03-01', '2024-02-19..2024-02-26')
+    >>> last_whole(times, "month").name, last_whole(times, "week").name
+    ('2024-02-01..2024-03-01', '2024-02-26..2024-03-04')
     """
     newest = pc.max(times.cast(pa.timestamp("us"), safe=False)).as_py()
     if newest is None:
@@ -43,8 +41,6 @@ def last_whole(times: pa.ChunkedArray, every: str, back: int = 0) -> Window:
         remedy = "say another column as data.time, or monitor.every: whole"
         raise BadInput(Mistake(rule, "no row has one", "monitor.every", remedy))
     end = _start_of(newest, every)
-    for _ in range(back):
-        end = _before(end, every)
     return Window.parse(f"{_before(end, every).isoformat()}..{end.isoformat()}")
 
 

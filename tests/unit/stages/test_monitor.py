@@ -145,12 +145,12 @@ class World:
         estimate = Estimate(value=value, low=value - 0.01, high=value + 0.01)
         return Scorecard(metrics={metric: estimate}, predictions=store.keep_table(said))
 
-    def look(self, table, labels=None, window="", history=(), back=0, key="id", **more):
+    def look(self, table, labels=None, window="", history=(), key="id", **more):
         data = spec.Data(source="x", target="bought", key=key, time="day", sensitive=["sex"])
         made = spec.MonitorSpec(**more)
         watch = Watch(Version("shop", "3"), self.reference, data, made, history=history)
         labels = Rows(labels) if labels is not None else None
-        return monitor(watch, self.model, Rows(table), labels, window, back)
+        return monitor(watch, self.model, Rows(table), labels, window)
 
 
 def number(table):

@@ -1,0 +1,36 @@
+"""Later columns are read as far as they can be; the rest is missing, and counted."""
+
+import pyarrow as pa
+import pytest
+
+from penstock.records import Column
+from penstock.tables import arriving
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "modality", "typed", "unread"),
+    [
+        (["1", "x", None], "int64", "numeric", [1.0, None, None], 1),
+        (["a"] * 30, "double", "numeric", [None] * 30, 30),
+        ([1, 2], "string", "category", ["1", "2"], 0),
+        ([b"x"] * 2, "double", "numeric", [None, None], 2),
+        ([None, None], "double", "numeric", [None, None], 0),
+    ],
+)
+def test_what_cannot_be_read_is_missing_and_counted(raw, kind, modality, typed, unread):
+    column = Column(name="c", modality=modality, arrow_type=kind)
+    found, count = arriving.read_as(pa.chunked_array([pa.array(raw)]), column)
+    assert (found.to_pylist(), count) == (typed, unread)
+
+
+def test_a_name_is_one_name_however_it_was_stored():
+    for values in (pa.array([1, 2]), pa.array([1.0, 2.0]), pa.array(["1", "2"])):
+        assert arriving.spelled(values).to_pylist() == ["1", "2"]
+    assert arriving.spelled(pa.array([0.5])).to_pylist() == ["0.5"]
+    assert arriving.spelled(pa.array(["a"]).dictionary_encode()).to_pylist() == ["a"]
+
+
+def test_an_absent_column_has_its_type_and_no_value():
+    column = Column(name="since", modality="timestamp", arrow_type="timestamp[us]")
+    found = arriving.absent(column, 2)
+    assert found.type == pa.timestamp("us") and found.null_count == 2
