@@ -423,6 +423,35 @@ def test_markdown_tells_the_same_and_escapes_it():
     assert "*To do:* \\[go\\](http://x)" in text
 
 
+def test_markdown_shows_the_tables_that_tell_most_and_leads_to_other_pages():
+    groups = Table.of("Groups of sex", [{"sex": f"<{n}>", "rows": n} for n in range(25)])
+    contest = Table.of("Challenger and champion", [{"metric": "roc_auc", "gain": 0.0123}])
+    records = {
+        "bias": Record(evidence=Evidence(tables={"groups: sex": groups, "other": contest})),
+        "register": Record(evidence=Evidence(tables={"contest": contest})),
+    }
+    links = {"MLflow run": "http://h/#/runs/1?a=b", "bad": "javascript:alert(1)"}
+    text = report.markdown(registered(), records, links)
+    assert "[MLflow run](<http://h/#/runs/1?a=b>)" in text
+    assert "javascript" not in text
+    assert text.index("## Register") < text.index("## Bias") < text.index("## Checks")
+    assert "| roc\\_auc | 0.0123 |" in text
+    assert "| &lt;19&gt; | 19 |" in text
+    assert "| &lt;20&gt; |" not in text
+    assert "5 more rows stand in the HTML report." in text
+    assert text.count("Challenger and champion") == 1
+
+
+def test_tables_of_the_run_page():
+    worst, *_, last = report.checks_table(adult_checks())
+    assert worst["outcome"].split()[1] != "pass"
+    assert (last["outcome"], last["remedy"]) == ("✓ pass", "")
+    first = report.metrics_table(registered(), adult_records())[0]
+    assert first["metric"] == "roc_auc"
+    assert first["model"] == "0.9298 [0.9262 to 0.9334]"
+    assert report.metrics_table(Decision(verdict="refused", model="m"), {}) == []
+
+
 @pytest.mark.parametrize(
     ("values", "shown"),
     [
