@@ -156,9 +156,9 @@ def test_both_pages_work_on_this_port(page, house, pictures, ui):
         page.get_by_role("link", name=name).first.wait_for()
     open_deployment(page, house, "train", ui)
     page.get_by_text("flows.train.train").first.wait_for()
-    page.goto(f"http://127.0.0.1:{house.prefect}{ui}/runs")
-    page.get_by_text(re.compile(r"^\s*[\d,]+ flow runs?\s*$", re.I)).first.wait_for()
-    pictures(page, f"prefect{ui.replace('/', '-')}-runs")
+    page.goto(f"http://127.0.0.1:{house.prefect}{ui}/work-pools")
+    page.get_by_role("link", name="penstock", exact=True).first.wait_for()
+    pictures(page, f"prefect{ui.replace('/', '-')}-work-pools")
     api = [(url, status) for url, status in asked if "/api/" in url and "amplitude" not in url]
     assert len(api) > 5
     assert {url.partition("/api/")[0] for url, _ in api} == {f"http://127.0.0.1:{house.prefect}"}
