@@ -8,6 +8,39 @@ the mean gain with the mean of its interval's ends.
     python benchmarks/objective.py --seeds 20 --rows 3000
 
 ``--only`` takes set names; ``--first`` is the first seed.
+
+Measured with 3000 rows (2625 are tried), seeds from 0; "warned" is how often the gate warned:
+
+====================  =======================  ==============  =========
+set                   metric                   loss            warned
+====================  =======================  ==============  =========
+is wrong
+outliers              mae                      squared_error   20 of 20
+student t 2           mae                      squared_error   16 of 20
+lognormal             mae                      squared_error   7 of 7
+one in 14             accuracy                 class_weighted  20 of 20
+one in 14             log_loss                 class_weighted  20 of 20
+four classes          accuracy                 class_weighted  7 of 7
+four classes          log_loss                 class_weighted  7 of 7
+is right
+outliers              mae                      absolute_error  0 of 20
+student t 2           mae                      absolute_error  0 of 20
+lognormal             mae                      absolute_error  0 of 7
+normal                rmse                     squared_error   0 of 20
+linear, little noise  rmse                     squared_error   0 of 20
+one in 14             accuracy                 cross_entropy   0 of 20
+one in 14             log_loss, roc_auc        cross_entropy   0 of 20
+half                  accuracy, log_loss, auc  cross_entropy   0 of 20
+half                  accuracy, log_loss, auc  class_weighted  0 of 20
+four classes          accuracy, log_loss, auc  cross_entropy   0 of 7
+====================  =======================  ==============  =========
+
+Squared error costs 2% of the absolute error on Student's t of 2 degrees; the four seeds that were
+missed (4, 9, 11, 16) are found with ``--rows 6858``, the 6000 rows that a run tries by default.
+By rmse, whose expectation is infinite there, squared error is warned of in 5 seeds, said to hang
+on too few rows in 11 and passes in 4. "linear, little noise" is why there is a second trial: in
+20 of 20 seeds another loss learns faster there, and in none is it better once squared error is
+trained twice as long. The rule was settled after 13 seeds; the last 7 are new to it.
 """
 
 from __future__ import annotations
