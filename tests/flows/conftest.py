@@ -110,7 +110,7 @@ class Project:
         (folder / "pipeline.yaml").write_text(
             f"name: {name}\ndata: {{source: rows.csv, target: bought}}\n"
             f"model: {{epochs: 3, width: 32, members: 2}}\n"
-            f"objective: {{trial_rows: 600}}\n{more}"
+            f"objective: {{trial_rows: 0}}\n{more}"
         )
         return name
 
