@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lifecycle")]
 
 KEYED = (
     "data: {source: rows.csv, target: bought, key: id, time: day, sensitive: [town],"

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lifecycle")]
 
 HUMAN = "registry: {approval: human}\n"
 WHO = ("--name", "Ada", "--reason", "Read the report.")

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lifecycle")]
 
 REFUSED = ("--set", "model.seed=8", "--set", "gates.metric_floor.limit=0.9999")
 

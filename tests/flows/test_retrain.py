@@ -7,7 +7,7 @@ import sys
 import pandas as pd
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lifecycle")]
 
 RULES = "retrain: {cooldown_days: 0.0001, min_new_rows: 50}\n"
 

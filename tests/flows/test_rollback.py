@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lifecycle")]
 
 WHO = ("--name", "Ada", "--reason", "Complaints from Oslo.")
 WEAK = ("--set", "model.epochs=1", "--set", "model.width=4", "--set", "model.seed=3")
