@@ -119,9 +119,9 @@ def publish(run: Run, drift: Drift) -> Drift:
     create_markdown_artifact(
         drift_page.markdown(drift), key=f"{key}-monitor", description="What became of the window"
     )
-    create_link_artifact(path.as_uri(), link_text="Report (HTML)", key=f"{key}-monitor-file")
-    if mlflow_url:
-        create_link_artifact(mlflow_url, link_text="MLflow run", key=f"{key}-monitor-mlflow")
+    for label, url in tracking.pages(run.mlflow_run, "report.html", "", "").items():
+        name = label.lower().replace(" ", "-")
+        create_link_artifact(url, link_text=label, key=f"{key}-monitor-{name}")
     if drift.outcome == "alarm":
         events.emit(
             events.DRIFT, services, f"{drift.model}, {drift.window}: {drift.why}", **drift.answer()
