@@ -14,8 +14,8 @@ import argparse
 import numpy as np
 import pyarrow as pa
 
-from penstock.measure.by_group import Groups, Scored
-from penstock.measure.fairness import PARITY, Judging
+from penstock.measure.bias.by_group import Groups, Scored
+from penstock.measure.bias.fairness import PARITY, Judging
 from penstock.measure.judging import judged
 from penstock.records import Layout
 from penstock.spec import BiasSpec, Gates

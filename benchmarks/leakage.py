@@ -35,7 +35,7 @@ from leakage_tables import (
     noisy_label,
 )
 
-from penstock.measure.leakage import telltales
+from penstock.measure.leaks.leakage import telltales
 from penstock.measure.matrix import Matrix, as_text
 from penstock.records import Column, Layout
 

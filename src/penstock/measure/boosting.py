@@ -23,7 +23,7 @@ def out_of_fold(
     target : float64[n]
         Values, or 0 and 1.
     folds : int64[n]
-        From :func:`penstock.measure.alone.fold_of`.
+        From :func:`penstock.measure.leaks.alone.fold_of`.
     seed : int
         Of the model.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.measure import slack
+from penstock.measure.contract import slack
 
 DELIMITERS = ("|", ";", ",")
 """What stands between the members of a set written in one cell."""

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.measure import slack
+from penstock.measure.contract import slack
 
 MIN_WORDS = 3.0
 MIN_DISTINCT = 0.5

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from penstock.measure import shifts, slack
+from penstock.measure import shifts
+from penstock.measure.contract import slack
 from penstock.measure.credibility import credibility
 from penstock.modalities import Stress, numeric
 

@@ -17,8 +17,8 @@ import pyarrow as pa
 from penstock import tasks
 from penstock.errors import BadInput, Mistake
 from penstock.evidence import Check, Evidence, Figure, Series, Table
-from penstock.measure import before_after, fairness
-from penstock.measure.by_group import (
+from penstock.measure.bias import before_after, fairness
+from penstock.measure.bias.by_group import (
     Groups,
     Quantities,
     Scored,

@@ -20,18 +20,12 @@ from numpy.typing import NDArray
 from penstock import tasks
 from penstock.errors import BadInput
 from penstock.evidence import Evidence, Figure, Table
-from penstock.measure import (
-    choosing,
-    conformal,
-    decisions,
-    effects,
-    groups,
-    levelling,
-    policy_figures,
-)
-from penstock.measure.costs import cost_threshold
-from penstock.measure.effects import Outcome
-from penstock.measure.thresholds import Cuts
+from penstock.measure import groups
+from penstock.measure.policy import choosing, conformal, decisions, effects, levelling
+from penstock.measure.policy import figures as policy_figures
+from penstock.measure.policy.costs import cost_threshold
+from penstock.measure.policy.effects import Outcome
+from penstock.measure.policy.thresholds import Cuts
 from penstock.model import Model, typed_as
 from penstock.ports import Progress, Store
 from penstock.records import Fitted, Layout, Policy, Rows

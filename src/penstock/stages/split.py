@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from penstock.errors import BadInput, Mistake
 from penstock.evidence import Check, Evidence, Figure, Table
-from penstock.measure import division, findings, leakage, overlap
+from penstock.measure import division
+from penstock.measure.leaks import findings, leakage, overlap
 from penstock.measure.matrix import UNREAD, Matrix, as_text, codes_of
 from penstock.measure.strategies import STRATEGIES, Grounds, check_parts, times_of
 from penstock.ports import Progress, Store

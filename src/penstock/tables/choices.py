@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from penstock import tasks
 from penstock.errors import BadInput, Mistake
-from penstock.measure.fairness import criterion_of
+from penstock.measure.bias.fairness import criterion_of
 from penstock.records import Layout
 from penstock.spec import Pipeline
 from penstock.tables.agreement import check_sensitive

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from penstock import modalities, plugins
 from penstock.errors import BadInput, Mistake
 from penstock.evidence import Evidence, Table
-from penstock.measure import rules
+from penstock.measure.contract import rules
 from penstock.records import Column
 from penstock.tables.rereading import Rereader, read_all
 from penstock.tables.windows import Window

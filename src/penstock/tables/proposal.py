@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock import modalities
-from penstock.measure import patterns, slack
+from penstock.measure.contract import patterns, slack
 from penstock.records import Column, Layout
 
 ROWS_FACTORS = (0.25, 10)

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from penstock.measure import curves, decisions
+from penstock.measure import curves
+from penstock.measure.policy import decisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

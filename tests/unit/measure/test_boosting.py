@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from penstock.measure import alone, boosting
+from penstock.measure import boosting
+from penstock.measure.leaks import alone
 
 
 def test_no_row_is_predicted_by_a_model_that_saw_it():

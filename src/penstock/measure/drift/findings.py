@@ -14,8 +14,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from penstock.evidence import Evidence, Figure, Series, Table
-from penstock.measure import fairness, groups
-from penstock.measure.by_group import Groups, Scored, quantities
+from penstock.measure import groups
+from penstock.measure.bias import fairness
+from penstock.measure.bias.by_group import Groups, Scored, quantities
 from penstock.measure.drift.alarm import SUPPORT_LIMIT, Loss
 from penstock.measure.drift.column_tests import ViewTest
 from penstock.measure.drift.reference import Reference

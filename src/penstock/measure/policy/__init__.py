@@ -1,0 +1,1 @@
+"""From scores to decisions: temperature, thresholds, levels by group, sets, costs."""
