@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from penstock import spec
+from penstock import pipeline_file
 from penstock.services import Services
 
 DATA = Path(__file__).parents[1] / "data"
@@ -26,7 +26,7 @@ def main() -> int:
     tell("data/adult-mitigated: a threshold for each sex", mitigated)
     both = train(PLAIN, "bias.mitigation=thresholds")
     tell("data/adult with the same thresholds: race still fails", both)
-    services = Services(spec.locate(MITIGATED))
+    services = Services(pipeline_file.locate(MITIGATED))
     champion = services.registry.champion("adult-income")
     print(f"\nreports: {plain['report']}\n         {mitigated['report']}")
     print(f"MLflow:  mlflow ui --backend-store-uri {services.settings.tracking_uri}")

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import stats
 
-from penstock import spec
+from penstock import pipeline_file, spec
 from penstock.adapters.monitoring import champion_of, reference_of
 from penstock.adapters.scoring import PackagedScorer
 from penstock.services import Services
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--shifted", type=int, default=20, help="windows of each shift")
     parser.add_argument("--processes", type=int, default=1)
     asked = parser.parse_args()
-    services = Services(spec.locate(asked.pipeline))
+    services = Services(pipeline_file.locate(asked.pipeline))
     version = champion_of(services.spec.registered_name, services.registry)
     with tempfile.TemporaryDirectory() as scratch:
         package = services.registry.fetch(version, Path(scratch))

@@ -25,7 +25,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from penstock import spec, tasks
+from penstock import pipeline_file, tasks
 from penstock.adapters.sources import open_source
 from penstock.adapters.store import LocalStore
 from penstock.model import Model
@@ -60,7 +60,9 @@ def main() -> None:
 
 def penstock(seed: int, store: LocalStore) -> tuple[float, float, float]:
     """AUC, log-loss and seconds of the default pipeline's network."""
-    pipeline = spec.read(DATA / spec.FILE_NAME, {"model.seed": seed, "split.seed": seed})
+    pipeline = pipeline_file.read(
+        DATA / pipeline_file.FILE_NAME, {"model.seed": seed, "split.seed": seed}
+    )
     snapshot = ingest(open_source(pipeline.data, DATA), pipeline.data, pipeline.split, store)
     parts: Split = split(snapshot, pipeline.split, store)
     goal = tasks.objective_of(pipeline.objective, parts.layout)

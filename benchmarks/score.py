@@ -135,8 +135,8 @@ def bare(package: Path, rows: Path, count: int, threads: int, environment: dict[
 def fetched(environment: dict[str, str], folder: Path) -> Path:
     """The champion's package."""
     code = (
-        "import sys; from pathlib import Path; from penstock import spec;"
-        "from penstock.services import Services; s = Services(spec.locate(sys.argv[1]));"
+        "import sys; from pathlib import Path; from penstock.pipeline_file import locate;"
+        "from penstock.services import Services; s = Services(locate(sys.argv[1]));"
         "print(s.registry.fetch(s.registry.champion(s.spec.registered_name), Path(sys.argv[2])))"
     )
     command = [sys.executable, "-c", code, str(PIPELINE), str(folder)]

@@ -42,7 +42,7 @@ from flows.retrain import retrain
 from flows.rollback import rollback
 from flows.score import score
 from flows.train import train
-from penstock import settings, spec
+from penstock import pipeline_file, settings, spec
 from penstock.errors import BadInput
 
 POOL = "penstock"
@@ -118,11 +118,11 @@ def deploy(project: Path, client: SyncPrefectClient, tell: Tell = print) -> int:
     if url := settings.alarm_url():
         automations.send_alarms(url, client)
     before = {(d.entrypoint, d.name): d for d in deployed_before(project, client)}
-    files = sorted(project.glob(f"data/*/{spec.FILE_NAME}"))
+    files = sorted(project.glob(f"data/*/{pipeline_file.FILE_NAME}"))
     num_wrong = 0
     for path in files:
         try:
-            pipeline = spec.read(path)
+            pipeline = pipeline_file.read(path)
         except BadInput as error:
             num_wrong += 1
             tell(f"not deployed: {error.message}")

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
-from penstock import spec
+from penstock import pipeline_file
 
 LEFT_OUT = ("name", "description", "contract", "schedule", "score", "monitor", "retrain")
 """What makes the pipeline what it is, or has no meaning for one run."""
@@ -31,7 +31,7 @@ def overrides_schema() -> dict[str, Any]:
     >>> overrides_schema()["properties"]["split"]["properties"]["seed"]["minimum"]
     0
     """
-    whole = spec.schema()
+    whole = pipeline_file.schema()
     definitions = whole.pop("$defs")
     sections = [name for name in whole["properties"] if name not in LEFT_OUT]
     sections.sort(key=lambda name: LAST.index(name) if name in LAST else -1)

@@ -15,7 +15,7 @@ from flows.form import UNCHANGED, Overrides
 from flows.running import Run, flow_run_name, opened
 from flows.tasks import ingest
 from flows.train import train
-from penstock import spec
+from penstock import pipeline_file
 from penstock.adapters.orders import Orders
 from penstock.errors import BadInput, StoreError
 from penstock.records import Decision, RetrainOrder, Rows
@@ -59,7 +59,7 @@ def retrain(
     overrides : dict
         Fields of the spec for this run only.
     """
-    orders = Services(spec.locate(pipeline), overrides).orders
+    orders = Services(pipeline_file.locate(pipeline), overrides).orders
     with orders.turn(wait=not if_due) as ours:
         order = ordered(pipeline, reason or "It was time.", if_due, overrides, orders, ours)
         if order.status == "declined":

@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed, State
 
 from flows.progress import StageProgress
-from penstock import fingerprint, spec
+from penstock import fingerprint, pipeline_file, spec
 from penstock.adapters.alive import alive
 from penstock.evidence import Check, Frozen
 from penstock.ports import Progress
@@ -200,7 +200,7 @@ def opened(
     check: Callable[[Services], None] = Services.check,
 ) -> Iterator[Run]:
     """Read the pipeline's file as it is now, and close the MLflow run however it ends."""
-    services = Services(spec.locate(pipeline), overrides)
+    services = Services(pipeline_file.locate(pipeline), overrides)
     check(services)
     run = Run(services, refresh)
     token = _current.set(run)

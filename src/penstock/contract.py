@@ -8,7 +8,6 @@ file -> list of expectations, all mistakes at once, each with its line
 
 from __future__ import annotations
 
-import difflib
 import os
 import tempfile
 from datetime import date
@@ -17,8 +16,9 @@ from typing import Any
 
 import yaml
 
-from penstock.errors import BadInput, Mistake
+from penstock.errors import BadInput, Mistake, did_you_mean
 from penstock.vocabulary import SEVERITIES, VOCABULARY
+from penstock.yaml_lines import key_lines
 
 ENTRY_KEYS = {
     "type", "kwargs", "meta", "severity", "id", "notes", "description", "rendered_content",
@@ -58,7 +58,7 @@ def read_contract(path: Path) -> list[dict[str, Any]]:
         keys = {str(key.value): (key, value) for key, value in node.value}
         for name in sorted(set(keys) - SUITE_KEYS):
             where = f"{path}:{keys[name][0].start_mark.line + 1}"
-            remedy = _did_you_mean(name, SUITE_KEYS)
+            remedy = _known_instead(name, SUITE_KEYS)
             mistakes.append(Mistake("only known keys stand in a contract", name, where, remedy))
         listed = raw.get("expectations")
         entries = keys["expectations"][1] if "expectations" in keys else None
@@ -127,7 +127,7 @@ def _expectation(entry: Any, node: yaml.Node, path: Path) -> tuple[dict[str, Any
     here = f"{path}:{node.start_mark.line + 1}"
     if not isinstance(entry, dict):
         return {}, [Mistake("an expectation has type and kwargs", repr(entry), here)]
-    lines = _key_lines(node)
+    lines = key_lines(node)
 
     def where(*keys: str) -> str:
         return f"{path}:{lines.get(keys, node.start_mark.line + 1)}"
@@ -135,7 +135,7 @@ def _expectation(entry: Any, node: yaml.Node, path: Path) -> tuple[dict[str, Any
     mistakes = []
     for name in sorted(str(key) for key in entry if key not in ENTRY_KEYS):
         remedy = "rename it to type" if name == "expectation_type" else ""
-        remedy = remedy or _did_you_mean(name, ENTRY_KEYS)
+        remedy = remedy or _known_instead(name, ENTRY_KEYS)
         rule = "only known keys stand in an expectation"
         mistakes.append(Mistake(rule, name, where(name), remedy))
     kind, kwargs = str(entry.get("type", "")), entry.get("kwargs") or {}
@@ -145,7 +145,7 @@ def _expectation(entry: Any, node: yaml.Node, path: Path) -> tuple[dict[str, Any
         mistakes.append(Mistake("kwargs is a mapping", repr(kwargs), where("kwargs")))
     elif "expectation_type" not in entry:
         rule = "type is a known expectation" if kind else "an expectation has a type"
-        mistakes.append(Mistake(rule, kind, where("type"), _did_you_mean(kind, set(VOCABULARY))))
+        mistakes.append(Mistake(rule, kind, where("type"), _known_instead(kind, set(VOCABULARY))))
     meta, wrong = _meta(entry, where)
     return {"type": kind, "kwargs": _plain(kwargs), "meta": meta}, mistakes + wrong
 
@@ -155,7 +155,7 @@ def _argument_mistakes(kind: str, kwargs: dict[str, Any], where: Any) -> list[Mi
     mistakes = []
     for name in sorted(str(key) for key in kwargs if key not in known):
         rule = f"only arguments of {kind} stand in its kwargs"
-        remedy = _did_you_mean(name, set(known))
+        remedy = _known_instead(name, set(known))
         mistakes.append(Mistake(rule, name, where("kwargs", name), remedy))
     for name in (word for word, required in known.items() if required and word not in kwargs):
         rule, remedy = f"{kind} needs {name}", f"add {name} to its kwargs"
@@ -187,22 +187,10 @@ def _meta(entry: dict[str, Any], where: Any) -> tuple[dict[str, Any], list[Mista
     return {"severity": SEVERITIES[word], "quarantine": quarantine is True}, mistakes
 
 
-def _key_lines(node: yaml.Node, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Lines of the keys of nested mappings, counted from 1."""
-    lines: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, str(key.value))
-            lines[here] = key.start_mark.line + 1
-            lines.update(_key_lines(value, here))
-    return lines
-
-
-def _did_you_mean(word: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"use one of: {', '.join(sorted(known))}" if len(known) <= 20 else "remove it"
+def _known_instead(word: str, known: set[str]) -> str:
+    """What may stand where an unknown word stands."""
+    listed = f"use one of: {', '.join(sorted(known))}" if len(known) <= 20 else "remove it"
+    return did_you_mean(word, known) or listed
 
 
 def _plain(value: Any) -> Any:

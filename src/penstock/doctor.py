@@ -19,7 +19,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from penstock import settings, spec
+from penstock import pipeline_file, settings
 from penstock.adapters.tracking.connection import Connection, without_secrets
 from penstock.errors import PenstockError
 from penstock.services import Services
@@ -68,7 +68,7 @@ def findings(pipeline: str = "") -> list[Finding]:
     found = [_python(), *_packages(), _cores(), _memory()]
     folder, device = Path.cwd() / "data" / "any", "auto"
     if pipeline:
-        path = spec.locate(pipeline)
+        path = pipeline_file.locate(pipeline)
         folder = path.parent
         finding, device = _pipeline(path)
         found.append(finding)

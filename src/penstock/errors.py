@@ -89,3 +89,18 @@ class NotServable(PenstockError, RuntimeError):
 
 class NoVerdict(PenstockError, LookupError):
     """No version of the model that passed its gates: nothing may be used (exit status 3)."""
+
+
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Ask for the known word that is nearest, whatever its case; empty when none is near.
+
+    Examples
+    --------
+    >>> did_you_mean("sead", ["Seed", "Test"])
+    'did you mean Seed?'
+    """
+    import difflib
+
+    folded = {one.casefold(): one for one in known}
+    close = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=cutoff)
+    return f"did you mean {folded[close[0]]}?" if close else ""

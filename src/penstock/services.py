@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from penstock import settings, spec
+from penstock import pipeline_file, settings
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
@@ -66,9 +66,9 @@ class Services:
         self.folder = path.parent
         self.settings = settings.read(self.folder)
         try:
-            self.spec = spec.read(path, overrides)
+            self.spec = pipeline_file.read(path, overrides)
         except BadInput as error:
-            sound = spec.sound_part(path, overrides)
+            sound = pipeline_file.sound_part(path, overrides)
             if sound is None:
                 raise
             self.spec = sound

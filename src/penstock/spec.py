@@ -6,24 +6,13 @@ No unions and no optional values, on purpose: forms show them badly. ``auto`` or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any, ClassVar, Literal
 
-import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from penstock.errors import BadInput, Mistake
+from penstock.errors import did_you_mean
 from penstock.evidence import Action
-
-FILE_NAME = "pipeline.yaml"
 
 Task = Literal["auto", "classification", "regression"]
 Modality = Literal[
@@ -241,74 +230,67 @@ class Gate(Part):
     action: Action = Field("refuse", description="What a failure does to the verdict.")
 
 
-def _gate(limit: float, action: Action, description: str) -> Any:
+def _gate(action: Action, limit: float, description: str) -> Any:
     return Field(Gate(limit=limit, action=action), description=description)
+
+
+_refuse, _warn, _note = (partial(_gate, action) for action in ("refuse", "warn", "note"))
 
 
 class Gates(Part):
     """One gate a check. A default limit is a house choice unless its text names a source."""
 
-    num_rows: Gate = _gate(100, "refuse", "Fewest rows worth training on.")
-    unreadable_rows: Gate = _gate(0.05, "refuse", "Share of records that could not be read.")
-    left_out_columns: Gate = _gate(0, "note", "Columns that no model should read.")
-    failed_expectations: Gate = _gate(0, "refuse", "Failed expectations of severity error.")
-    failed_warnings: Gate = _gate(0, "warn", "Failed expectations of severity warning.")
-    quarantined_rows: Gate = _gate(0.05, "refuse", "Share of rows sent to quarantine.")
-    duplicate_rows: Gate = _gate(0.1, "warn", "Share of rows equal to an earlier one.")
-    conflicting_labels: Gate = _gate(
-        0.05, "warn", "Share of rows equal to another but for the target."
+    num_rows: Gate = _refuse(100, "Fewest rows worth training on.")
+    unreadable_rows: Gate = _refuse(0.05, "Share of records that could not be read.")
+    left_out_columns: Gate = _note(0, "Columns that no model should read.")
+    failed_expectations: Gate = _refuse(0, "Failed expectations of severity error.")
+    failed_warnings: Gate = _warn(0, "Failed expectations of severity warning.")
+    quarantined_rows: Gate = _refuse(0.05, "Share of rows sent to quarantine.")
+    duplicate_rows: Gate = _warn(0.1, "Share of rows equal to an earlier one.")
+    conflicting_labels: Gate = _warn(0.05, "Share of rows equal to another but for the target.")
+    telltale_column: Gate = _refuse(
+        0, "Columns, or pairs, that carry the label as only a copy of it would."
     )
-    telltale_column: Gate = _gate(
-        0, "refuse", "Columns, or pairs, that carry the label as only a copy of it would."
+    equal_rows: Gate = _refuse(0.01, "Share of test rows that stand in train, above chance.")
+    group_overlap: Gate = _refuse(0, "Groups on both sides of the split.")
+    time_overlap: Gate = _refuse(0, "Share of test rows not later than the last train row.")
+    part_difference: Gate = _warn(
+        0.6, "ROC AUC of a classifier that tells train rows from test rows."
     )
-    equal_rows: Gate = _gate(
-        0.01, "refuse", "Share of test rows that stand in train, above chance."
+    generalisation_gap: Gate = _note(0.5, "Valid loss over train loss, minus 1.")
+    beats_trivial: Gate = _refuse(0, "Gain over a constant prediction, shown.")
+    beats_linear: Gate = _warn(0, "Gain over a linear model.")
+    beats_boosting: Gate = _warn(-0.01, "Gain over gradient boosting.")
+    calibration: Gate = _warn(0.02, "Calibration error above a perfect model's.")
+    compression: Gate = _refuse(0, "Share of the label's entropy that is saved, shown.")
+    metric_floor: Gate = _refuse(-1e9, "Least declared metric, where more is better.")
+    metric_ceiling: Gate = _refuse(1e30, "Largest declared metric, where less is better.")
+    weak_slice: Gate = _note(0.2, "Largest rise of the loss in a slice, shown, as a share.")
+    servable: Gate = _refuse(1e-6, "Difference of scores in a clean process.")
+    loss_choice: Gate = _warn(
+        0, "Gain of another loss over the chosen one in the declared metric, shown."
     )
-    group_overlap: Gate = _gate(0, "refuse", "Groups on both sides of the split.")
-    time_overlap: Gate = _gate(0, "refuse", "Share of test rows not later than the last train row.")
-    part_difference: Gate = _gate(
-        0.6, "warn", "ROC AUC of a classifier that tells train rows from test rows."
+    coverage: Gate = _warn(-0.02, "Coverage of prediction sets or intervals, less the promise.")
+    stress_drop: Gate = _note(
+        0.1, "Share of the gain over a constant that a mild shift of the input costs."
     )
-    generalisation_gap: Gate = _gate(0.5, "note", "Valid loss over train loss, minus 1.")
-    beats_trivial: Gate = _gate(0, "refuse", "Gain over a constant prediction, shown.")
-    beats_linear: Gate = _gate(0, "warn", "Gain over a linear model.")
-    beats_boosting: Gate = _gate(-0.01, "warn", "Gain over gradient boosting.")
-    calibration: Gate = _gate(0.02, "warn", "Calibration error above a perfect model's.")
-    compression: Gate = _gate(0, "refuse", "Share of the label's entropy that is saved, shown.")
-    metric_floor: Gate = _gate(-1e9, "refuse", "Least declared metric, where more is better.")
-    metric_ceiling: Gate = _gate(1e30, "refuse", "Largest declared metric, where less is better.")
-    weak_slice: Gate = _gate(0.2, "note", "Largest rise of the loss in a slice, shown, as a share.")
-    servable: Gate = _gate(1e-6, "refuse", "Difference of scores in a clean process.")
-    loss_choice: Gate = _gate(
-        0, "warn", "Gain of another loss over the chosen one in the declared metric, shown."
+    randomised_weights: Gate = _warn(
+        0.5, "Rank correlation of attributions with those of a random network."
     )
-    coverage: Gate = _gate(
-        -0.02, "warn", "Coverage of prediction sets or intervals, less the promise."
+    convergence_delta: Gate = _warn(
+        0.05, "Share of a prediction that its attributions leave unexplained."
     )
-    stress_drop: Gate = _gate(
-        0.1, "note", "Share of the gain over a constant that a mild shift of the input costs."
+    demographic_parity: Gate = _refuse(
+        0.8, "Least ratio of selection rates (the four-fifths rule, EEOC 1978)."
     )
-    randomised_weights: Gate = _gate(
-        0.5, "warn", "Rank correlation of attributions with those of a random network."
+    equalized_odds: Gate = _refuse(0.1, "Largest difference of true or false positive rates.")
+    worst_group: Gate = _refuse(
+        0.5, "Largest rise of the loss in a group over that of all rows, as a share."
     )
-    convergence_delta: Gate = _gate(
-        0.05, "warn", "Share of a prediction that its attributions leave unexplained."
+    beats_champion: Gate = _note(
+        0, "Gain over the champion that is needed to take its place, shown."
     )
-    demographic_parity: Gate = _gate(
-        0.8, "refuse", "Least ratio of selection rates (the four-fifths rule, EEOC 1978)."
-    )
-    equalized_odds: Gate = _gate(
-        0.1, "refuse", "Largest difference of true or false positive rates."
-    )
-    worst_group: Gate = _gate(
-        0.5, "refuse", "Largest rise of the loss in a group over that of all rows, as a share."
-    )
-    beats_champion: Gate = _gate(
-        0, "note", "Gain over the champion that is needed to take its place, shown."
-    )
-    champion_group: Gate = _gate(
-        -0.02, "note", "Least gain over the champion in each judged group."
-    )
+    champion_group: Gate = _note(-0.02, "Least gain over the champion in each judged group.")
     extra: dict[str, Gate] = Field({}, description="Gates of checks that plug-ins add.")
 
     @model_validator(mode="before")
@@ -394,10 +376,8 @@ class Timetable(Part):
         known = zoneinfo.available_timezones()
         if text in known:
             return text
-        import difflib
-
-        close = difflib.get_close_matches(text, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        hint = did_you_mean(text, known)
+        hint = f"; {hint}" if hint else ""
         raise ValueError(f"no timezone of the IANA list, such as Europe/Rome{hint}")
 
 
@@ -466,202 +446,3 @@ class Pipeline(Part):
         """The sensitive column whose groups the mitigation levels; empty when there is none."""
         first = self.data.sensitive[0] if self.data.sensitive else ""
         return "" if self.bias.mitigation == "none" else self.bias.column or first
-
-
-def locate(pipeline: str | Path, root: Path | None = None) -> Path:
-    """The ``pipeline.yaml`` that a folder, a file or a name under ``data/`` stands for.
-
-    Parameters
-    ----------
-    pipeline : str or Path
-        As typed by the user.
-    root : Path, optional
-        Where relative paths start; default: the working directory.
-
-    Raises
-    ------
-    BadInput
-        When there is no such file.
-    """
-    root = root or Path.cwd()
-    tried = [root / pipeline, root / pipeline / FILE_NAME, root / "data" / pipeline / FILE_NAME]
-    for path in tried:
-        if path.is_file():
-            return path.resolve()
-    raise BadInput(
-        Mistake(
-            rule="PIPELINE is a folder, a pipeline.yaml, or the name of a folder under data/",
-            found=f"no file {FILE_NAME} for {str(pipeline)!r}",
-            where=str(root),
-            remedy="write one with: penstock init DIR --source FILE --target COLUMN",
-        )
-    )
-
-
-def read(path: Path, overrides: dict[str, Any] | None = None) -> Pipeline:
-    """Read a ``pipeline.yaml``.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    overrides : dict, optional
-        Field names and their values for this run: dotted, such as ``{"split.seed": 1}``, or by
-        section, as the form in the UI sends them, such as ``{"split": {"seed": 1}}``.
-
-    Raises
-    ------
-    BadInput
-        With every mistake, each with file and line.
-    """
-    root, raw = _parsed(path)
-    lines = _lines(root)
-    mistakes = _repeated_keys(root, path)
-    for name, value in dotted(overrides or {}).items():
-        _override(raw, name, value)
-        lines[tuple(name.split("."))] = -1
-    try:
-        pipeline = Pipeline.model_validate(raw)
-    except ValidationError as error:
-        mistakes += [_mistake(dict(found), path, lines) for found in error.errors()]
-    if mistakes:
-        raise BadInput(mistakes)
-    return pipeline
-
-
-def sound_part(path: Path, overrides: dict[str, Any] | None = None) -> Pipeline | None:
-    """What a spec with mistakes says rightly of its source, so that the source is looked at too.
-
-    Returns
-    -------
-    Pipeline or None
-        With data, split and contract alone, unknown keys left out; None where ``data`` or
-        ``contract`` is in doubt.
-    """
-    _, raw = _parsed(path)
-    for name, value in dotted(overrides or {}).items():
-        _override(raw, name, value)
-    kept = {key: raw[key] for key in ("data", "split", "contract") if key in raw}
-    try:
-        Pipeline.model_validate({"name": "sound", **kept})
-    except ValidationError as error:
-        for found in error.errors():
-            section, *names = map(str, found["loc"])
-            if section not in kept and section == "split":
-                continue
-            if found["type"] == "extra_forbidden" and len(names) == 1:
-                kept[section] = {k: v for k, v in kept[section].items() if k != names[0]}
-            elif section == "split":
-                kept.pop("split", None)
-            else:
-                return None
-    return Pipeline.model_validate({"name": "sound", **kept})
-
-
-def _parsed(path: Path) -> tuple[yaml.Node | None, dict[Any, Any]]:
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(
-            Mistake("the file is YAML in UTF-8", " ".join(str(error).split()), str(path))
-        ) from error
-    if not isinstance(raw, dict):
-        raise BadInput(Mistake("the file is a YAML mapping", type(raw).__name__, str(path)))
-    return root, raw
-
-
-def schema() -> dict[str, Any]:
-    """The JSON schema of ``pipeline.yaml``, for editors."""
-    return Pipeline.model_json_schema()
-
-
-def dotted(overrides: Mapping[str, Any], within: type[Part] = Pipeline) -> dict[str, Any]:
-    """Overrides with a dotted name each, so that a section of some fields keeps its others.
-
-    Examples
-    --------
-    >>> dotted({"split": {"seed": 1}, "gates": {"num_rows": {"limit": 9}}, "model.epochs": 2})
-    {'split.seed': 1, 'gates.num_rows.limit': 9, 'model.epochs': 2}
-    >>> dotted({"data": {"features": {"age": "category"}}})
-    {'data.features': {'age': 'category'}}
-    """
-    found: dict[str, Any] = {}
-    for name, value in overrides.items():
-        field = within.model_fields.get(name)
-        section = field.annotation if field else None
-        if isinstance(value, dict) and isinstance(section, type) and issubclass(section, Part):
-            found |= {f"{name}.{key}": one for key, one in dotted(value, section).items()}
-        else:
-            found[name] = value
-    return found
-
-
-def _override(raw: dict[str, Any], name: str, value: Any) -> None:
-    *parents, last = name.split(".")
-    here = raw
-    for parent in parents:
-        inner = here.setdefault(parent, {})
-        if not isinstance(inner, dict):
-            raise BadInput(Mistake("--set names a field of a section", name, "--set"))
-        here = inner
-    here[last] = value
-
-
-def _lines(node: yaml.Node | None, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """Line of each key, counted from 1."""
-    found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*path, str(key.value))
-            found[here] = key.start_mark.line + 1
-            found.update(_lines(value, here))
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            here = (*path, str(index))
-            found[here] = value.start_mark.line + 1
-            found.update(_lines(value, here))
-    return found
-
-
-def _repeated_keys(node: yaml.Node | None, path: Path) -> list[Mistake]:
-    """YAML keeps the last of two equal keys without a word; that is a mistake here."""
-    mistakes: list[Mistake] = []
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                where = f"{path}:{key.start_mark.line + 1}"
-                mistakes.append(Mistake("a key stands once in its section", key.value, where))
-            seen.add(key.value)
-            mistakes += _repeated_keys(value, path)
-    return mistakes
-
-
-def _mistake(error: dict[str, Any], path: Path, lines: dict[tuple[str, ...], int]) -> Mistake:
-    location = tuple(str(part) for part in error["loc"])
-    prefixes = [location[:length] for length in range(len(location), 0, -1)]
-    known = next((lines[prefix] for prefix in prefixes if prefix in lines), 1)
-    where = "--set" if known == -1 else f"{path}:{known}"
-    field = ".".join(location)
-    if error["type"] == "extra_forbidden":
-        return Mistake("only known keys stand in the spec", field, where, _did_you_mean(location))
-    if error["type"] == "missing":
-        return Mistake(f"{field} is required", "nothing", where, f"add {field}")
-    return Mistake(f"{field}: {error['msg']}", repr(error["input"]), where)
-
-
-def _did_you_mean(location: tuple[str, ...]) -> str:
-    import difflib
-
-    model: Any = Pipeline
-    for part in location[:-1]:
-        field = model.model_fields.get(part)
-        model = field.annotation if field else None
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return "remove it"
-    known = list(model.model_fields)
-    close = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"remove it, or use one of: {', '.join(known)}"

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from penstock import cli, spec
+from penstock import cli, pipeline_file
 from penstock.evidence import Check
 from penstock.ledger import decision_record
 from penstock.measure.judging import judged
@@ -51,7 +51,7 @@ class Toy:
         (folder / "toy").mkdir()
         path = folder / "toy" / "pipeline.yaml"
         path.write_text("name: toy\ndata: {source: t.csv, target: y, sensitive: [town]}\n")
-        self.services = Services(spec.locate(path))
+        self.services = Services(pipeline_file.locate(path))
         rng = np.random.default_rng(0)
         age = rng.normal(size=400)
         columns = {"age": age, "town": rng.choice(["Oslo", "Rome"], 400)}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from penstock import cli, spec
+from penstock import cli, pipeline_file, spec
 from penstock.adapters.sources import open_source
 from penstock.adapters.store import LocalStore
 from penstock.errors import BadInput
@@ -198,7 +198,7 @@ def test_train_finds_it_in_the_flow(name, tmp_path):
 @pytest.mark.parametrize("name", IN_THE_FLOW)
 def test_ingest_finds_it(name, tmp_path):
     fault = IN_THE_FLOW[name]
-    pipeline = spec.read(fault.write(tmp_path))
+    pipeline = pipeline_file.read(fault.write(tmp_path))
     with pytest.raises(BadInput) as caught:
         ingest(
             open_source(pipeline.data, tmp_path / "shop"),

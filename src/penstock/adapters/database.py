@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import sqlalchemy
 from sqlalchemy import event, exc
 
 from penstock.adapters.address import filled, without_secrets
-from penstock.errors import BadInput, Mistake
+from penstock.errors import BadInput, Mistake, did_you_mean
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -133,28 +132,25 @@ def table_named(connection: Connection, name: str, where: str) -> tuple[str | No
     if schema and inspector.has_table(table, schema=schema):
         return schema, table
     known = sorted([*inspector.get_table_names(), *inspector.get_view_names()])
-    close = difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.5)
-    nearest = [k for k in known if k.lower() in close]
     raise BadInput(
         Mistake(
             "the table is in the database; a query begins with SELECT or WITH",
             f"no table {name}",
             where,
-            f"did you mean {nearest[0]}?"
-            if nearest
-            else f"tables there: {', '.join(known[:MOST_NAMES]) or 'none'}",
+            did_you_mean(name, known, cutoff=0.5)
+            or f"tables there: {', '.join(known[:MOST_NAMES]) or 'none'}",
         )
     )
 
 
 def _unknown(dialect: str, where: str) -> Mistake:
     known = ["postgresql", "sqlite", "mysql", "mariadb", "mssql", "oracle", "s3", "gs", "https"]
-    close = difflib.get_close_matches(dialect.partition("+")[0], known, n=1, cutoff=0.5)
+    hint = did_you_mean(dialect.partition("+")[0], known, cutoff=0.5)
     return Mistake(
         "an address starts with a database or protocol that is known",
         f"{dialect}://",
         where,
-        f"did you mean {close[0]}://?" if close else f"such as {', '.join(known)}",
+        hint.replace("?", "://?") or f"such as {', '.join(known)}",
     )
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from penstock import contract as contracts
-from penstock import spec
+from penstock import pipeline_file, spec
 from penstock.adapters import address
 from penstock.errors import BadInput, Mistake
 
@@ -72,10 +72,10 @@ def write_project(
     layout = snapshot.layout
     name = pipeline_name(folder)
     with unfinished(folder) as workplace:
-        (workplace / spec.FILE_NAME).write_text(pipeline_text(name, said, layout), "utf-8")
+        (workplace / pipeline_file.FILE_NAME).write_text(pipeline_text(name, said, layout), "utf-8")
         contracts.write_contract(workplace / CONTRACT_NAME, contract)
         (workplace / CARD_NAME).write_text(card_text(name, said, snapshot), "utf-8")
-        spec.read(workplace / spec.FILE_NAME)  # what init writes, train must read
+        pipeline_file.read(workplace / pipeline_file.FILE_NAME)  # what init writes, train must read
         return _move_in(workplace, folder)
 
 
@@ -241,7 +241,7 @@ def _yaml(value: str | list[str]) -> str:
 def _require_free(folder: Path, force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise BadInput(Mistake("DIR is a folder", "a file", str(folder), "name another folder"))
-    names = (spec.FILE_NAME, CONTRACT_NAME, CARD_NAME)
+    names = (pipeline_file.FILE_NAME, CONTRACT_NAME, CARD_NAME)
     taken = [name for name in names if (folder / name).exists()]
     if taken and not force:
         raise BadInput(

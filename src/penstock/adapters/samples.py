@@ -5,7 +5,6 @@ name -> a folder that ``penstock train`` reads
 
 from __future__ import annotations
 
-import difflib
 import importlib.resources
 import os
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from penstock import fingerprint
 from penstock.adapters.project import unfinished
-from penstock.errors import BadInput, Mistake, StoreError
+from penstock.errors import BadInput, Mistake, StoreError, did_you_mean
 
 ADULT_SHA256 = "e2e868fb4afa017f9b459bf84df35d2dc6fa14f0fe0d7d86b29f6a6e31604302"
 """Of ``adult.parquet``."""
@@ -63,9 +62,7 @@ def write_sample(name: str, folder: Path) -> Path:
 def _unknown(name: str) -> list[Mistake]:
     if name in SAMPLES:
         return []
-    close = difflib.get_close_matches(name.casefold(), SAMPLES, n=1, cutoff=0.5)
-    known = f"samples: {', '.join(SAMPLES)}"
-    remedy = f"did you mean {close[0]}? {known}" if close else known
+    remedy = f"{did_you_mean(name, SAMPLES, cutoff=0.5)} samples: {', '.join(SAMPLES)}".strip()
     return [Mistake("NAME is a sample", repr(name), "penstock sample", remedy)]
 
 

@@ -51,11 +51,11 @@ def promote(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import spec
+    from penstock import pipeline_file
     from penstock.cli.running import prepared
     from penstock.services import Services
 
-    path = spec.locate(pipeline)
+    path = pipeline_file.locate(pipeline)
     services = Services(path)
     services.check_home()
     yes, name, reason = _answer(services, version, approve, reject, name, reason)
@@ -95,11 +95,11 @@ def rollback(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import spec
+    from penstock import pipeline_file
     from penstock.cli.running import prepared
     from penstock.services import Services
 
-    path = spec.locate(pipeline)
+    path = pipeline_file.locate(pipeline)
     services = Services(path)
     services.check_home()
     asked = {"name": name, "reason": reason}
@@ -139,11 +139,11 @@ def retrain(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import spec
+    from penstock import pipeline_file
     from penstock.cli.running import prepared
     from penstock.services import Services
 
-    path = spec.locate(pipeline)
+    path = pipeline_file.locate(pipeline)
     overrides = overrides_of(set_ or [])
     services = Services(path, overrides)
     services.check()

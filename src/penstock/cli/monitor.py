@@ -41,11 +41,11 @@ def monitor(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import spec
+    from penstock import pipeline_file
     from penstock.cli.running import prepared
     from penstock.services import Services
 
-    path = spec.locate(pipeline)
+    path = pipeline_file.locate(pipeline)
     services = Services(path)
     services.check_home()
     services.watching(current, labels, window)

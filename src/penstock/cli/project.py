@@ -87,7 +87,7 @@ def sample(name: str, /, folder: Path | None = None) -> int:
 @app.command
 def schema() -> int:
     """Print the JSON schema of pipeline.yaml, for editors."""
-    from penstock import spec
+    from penstock import pipeline_file
 
-    print(json.dumps(spec.schema(), indent=2))
+    print(json.dumps(pipeline_file.schema(), indent=2))
     return OK

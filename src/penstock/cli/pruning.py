@@ -45,7 +45,7 @@ def prune(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import settings, spec
+    from penstock import pipeline_file, settings
     from penstock.adapters import pruning
     from penstock.adapters.tracking.connection import Connection
     from penstock.adapters.tracking.registry import MlflowRegistry
@@ -55,10 +55,10 @@ def prune(
         found = "both" if all_ else "neither"
         rule = "prune takes PIPELINE or --all"
         raise BadInput(Mistake(rule, found, "prune", "penstock prune --all --dry-run"))
-    path = spec.locate(pipeline) if pipeline else None
+    path = pipeline_file.locate(pipeline) if pipeline else None
     folder = path.parent if path else Path.cwd().resolve() / "data" / "any"
     places = settings.read(folder)
-    name = spec.read(path).name if path else ""
+    name = pipeline_file.read(path).name if path else ""
     connection = Connection(places.tracking_uri, places.home)
     connection.probe()
     versions = MlflowRegistry(connection).everything()

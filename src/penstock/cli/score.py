@@ -43,12 +43,12 @@ def score(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import spec
+    from penstock import pipeline_file
     from penstock.cli.running import prepared
     from penstock.errors import NoVerdict
     from penstock.services import Services
 
-    path = spec.locate(pipeline)
+    path = pipeline_file.locate(pipeline)
     services = Services(path)
     services.check_home()
     services.scoring(input_, output, window)

@@ -35,11 +35,11 @@ def train(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import spec
+    from penstock import pipeline_file
     from penstock.cli.running import prepared
     from penstock.services import Services
 
-    path = spec.locate(pipeline)
+    path = pipeline_file.locate(pipeline)
     overrides = overrides_of(set_ or [])
     services = Services(path, overrides)
     services.check()
@@ -70,11 +70,11 @@ def report(
     show
         Open it in the browser as well.
     """
-    from penstock import spec
+    from penstock import pipeline_file
     from penstock.errors import BadInput, Mistake
     from penstock.services import Services
 
-    path = Services(spec.locate(pipeline)).reports / "latest.html"
+    path = Services(pipeline_file.locate(pipeline)).reports / "latest.html"
     if not path.is_file():
         raise BadInput(
             Mistake("a report follows a run", "no run yet", str(path), f"penstock train {pipeline}")
@@ -108,11 +108,11 @@ def verify(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import spec
+    from penstock import pipeline_file
     from penstock.adapters import verification
     from penstock.services import Services
 
-    services = Services(spec.locate(pipeline))
+    services = Services(pipeline_file.locate(pipeline))
     services.connection.probe()
     registry, number = services.registry, str(version) if version else ""
     found = verification.version_of(services.spec.registered_name, number, registry)

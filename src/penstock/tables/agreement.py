@@ -5,13 +5,12 @@ spec, surveys -> mistakes, or the Layout
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.errors import BadInput, Mistake
+from penstock.errors import BadInput, Mistake, did_you_mean
 from penstock.records import Column, Layout, Role
 
 if TYPE_CHECKING:
@@ -75,9 +74,7 @@ def check_columns(names: list[str], data: spec.Data, split: spec.SplitSpec) -> N
 
 
 def _absent(where: str, name: str, names: list[str]) -> Mistake:
-    folded = {known.casefold(): known for known in names}
-    close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
-    remedy = f"did you mean {folded[close[0]]}?" if close else f"columns: {_shown(names)}"
+    remedy = did_you_mean(name, names) or f"columns: {_shown(names)}"
     return Mistake(f"{where} names a column of the source", f"no column {name!r}", where, remedy)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock import contract as contracts
-from penstock import spec
+from penstock import pipeline_file, spec
 from penstock.adapters.project import write_project
 from penstock.adapters.sources import open_source
 from penstock.adapters.store import LocalStore
@@ -55,7 +55,7 @@ def test_train_reads_what_init_writes(place):
     assert files(place / "data") == ["my shop"] + [
         f"my shop/{name}" for name in ("card.md", "contract.yaml", "pipeline.yaml")
     ]
-    pipeline = spec.read(folder / "pipeline.yaml")
+    pipeline = pipeline_file.read(folder / "pipeline.yaml")
     assert pipeline.name == "my-shop"
     assert pipeline.data == data.model_copy(update={"source": "../../rows.csv"})
     assert pipeline.split == spec.SplitSpec()
@@ -71,7 +71,7 @@ def test_what_differs_from_a_default_is_written(place):
         source="rows.csv", target="label", task="classification", encoding="cp1252", delimiter=","
     )
     write_project(place / "p", snapshot, data, [], base=place)
-    read = spec.read(place / "p" / "pipeline.yaml").data
+    read = pipeline_file.read(place / "p" / "pipeline.yaml").data
     assert (read.task, read.encoding, read.delimiter) == ("classification", "cp1252", ",")
 
 
@@ -99,7 +99,7 @@ def test_nothing_is_replaced_without_force(place):
     assert (folder / "pipeline.yaml").read_text() == "mine"
     write_project(folder, snapshot, data, CONTRACT, force=True, base=place)
     assert files(folder) == ["card.md", "contract.yaml", "notes.txt", "pipeline.yaml"]
-    assert spec.read(folder / "pipeline.yaml").data.target == "label"
+    assert pipeline_file.read(folder / "pipeline.yaml").data.target == "label"
     assert (folder / "notes.txt").read_text() == "mine"
 
 
@@ -134,7 +134,7 @@ def test_init_asks_a_database_and_train_reads_the_same_rows(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     query = "SELECT price, label\nFROM orders -- all: 'of' them\nORDER BY id"
     init(Path("data/shop"), source="sqlite:///shop.db", query=query, target="label")
-    data = spec.read(tmp_path / "data/shop/pipeline.yaml").data
+    data = pipeline_file.read(tmp_path / "data/shop/pipeline.yaml").data
     assert (data.source, data.query) == ("sqlite:///../../shop.db", query)
     again = open_source(data, tmp_path / "data/shop")
     assert sum(batch.num_rows for batch in again.batches()) == 60

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from penstock import spec
+from penstock import pipeline_file
 from penstock.adapters import samples
 from penstock.adapters.samples import write_sample
 from penstock.adapters.sources import open_source
@@ -95,5 +95,5 @@ def test_other_data_is_refused_and_nothing_stays(name, constant, tmp_path, monke
 def test_the_hash_is_of_the_file_in_the_repository():
     path = Path(__file__).parents[3] / "data" / "adult" / "adult.parquet"
     assert hashlib.sha256(path.read_bytes()).hexdigest() == samples.ADULT_SHA256
-    data = spec.read(path.parent / "pipeline.yaml").data
+    data = pipeline_file.read(path.parent / "pipeline.yaml").data
     assert open_source(data, path.parent).schema.names[-1] == "fold"

@@ -10,7 +10,7 @@ from prefect.exceptions import ObjectAlreadyExists
 
 from flows import deploy as deploying
 from flows.deploy import GONE, TABLE, deploy
-from penstock import spec
+from penstock import pipeline_file
 
 ROOT = Path(__file__).parents[3]
 LEAST = "name: {name}\ndescription: Who leaves\ndata: {{source: rows.csv, target: y}}\n"
@@ -199,7 +199,7 @@ def test_prefect_yaml_holds_the_same_deployments():
     assert set(found) == {(entry.entrypoint, p.parent.name) for entry in TABLE for p in files}
     for entry in TABLE:
         for path in files:
-            pipeline, one = spec.read(path), found[entry.entrypoint, path.parent.name]
+            pipeline, one = pipeline_file.read(path), found[entry.entrypoint, path.parent.name]
             assert one["description"] == pipeline.description
             assert one["parameters"] == {"pipeline": f"data/{path.parent.name}"} | entry.parameters
             assert one["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}

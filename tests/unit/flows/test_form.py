@@ -7,7 +7,7 @@ from prefect.utilities.callables import parameter_schema
 from flows.deploy import TABLE, form
 from flows.form import overrides_schema
 from flows.train import train
-from penstock import spec
+from penstock import pipeline_file
 
 LEAST = "name: churn\ndata: {source: rows.csv, target: y}\nsplit: {seed: 3, test: 0.3}\n"
 
@@ -62,7 +62,7 @@ def test_what_the_form_lets_pass_the_spec_reads(tmp_path, overrides):
     assert refused(overrides) == []
     path = tmp_path / "pipeline.yaml"
     path.write_text(LEAST)
-    pipeline = spec.read(path, overrides)
+    pipeline = pipeline_file.read(path, overrides)
     assert (pipeline.split.seed, pipeline.split.test) == (3, 0.3)  # the file's word stands
 
 
