@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, State
 
 from flows.events import emit_decision
+from flows.reporting import key_of
 from flows.running import Run
 from penstock.adapters.markdown import escaped
 from penstock.records import Answer, Decision
@@ -32,7 +32,7 @@ def told(run: Run, decision: Decision, answer: Answer) -> State[Any]:
     }
     lines = [f"- **{name}**: {escaped(text)}" for name, text in rows.items()]
     text = "\n".join([f"## {NAMES[decision.verdict]}", *lines, "", escaped(decision.why)])
-    key = re.sub(r"[^a-z0-9]+", "-", run.spec.name.lower()).strip("-")
+    key = key_of(run)
     create_markdown_artifact(text, key=f"{key}-champion", description="What a person decided")
     tracking = run.services.tracking
     if decision.run_id and decision.record:

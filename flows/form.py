@@ -98,12 +98,22 @@ def _title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-Refresh = Annotated[
-    bool,
-    WithJsonSchema(
-        {"type": "boolean", "description": "Compute every stage again, whatever is cached."}
-    ),
-]
+def text_box(description: str, **rules: Any) -> Any:
+    """A field of text."""
+    return WithJsonSchema({"type": "string", "description": description, **rules})
+
+
+def number_box(description: str) -> Any:
+    """A field of a whole number from 0 on."""
+    return WithJsonSchema({"type": "integer", "minimum": 0, "description": description})
+
+
+def tick_box(description: str) -> Any:
+    """A box to tick."""
+    return WithJsonSchema({"type": "boolean", "description": description})
+
+
+Refresh = Annotated[bool, tick_box("Compute every stage again, whatever is cached.")]
 """Whether what is cached counts."""
 
 Overrides = Annotated[dict[str, Any], WithJsonSchema(overrides_schema())]

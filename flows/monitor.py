@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Annotated, Any
 
 from prefect import flow
@@ -11,28 +10,24 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, State
-from pydantic import WithJsonSchema
 
 from flows import events
-from flows.reporting import write
+from flows.form import text_box
+from flows.reporting import key_of, write
 from flows.running import Run, flow_run_name, opened
 from flows.tasks import monitor as look
 from penstock.records import Drift
 from penstock.services import Services
 
 
-def _text(description: str) -> Any:
-    return WithJsonSchema({"type": "string", "description": description})
-
-
 @flow(name="monitor", flow_run_name=flow_run_name, validate_parameters=False)
 def monitor(
     pipeline: str,
     current: Annotated[
-        str, _text("New rows; empty: the prediction log, or as the spec says.")
+        str, text_box("New rows; empty: the prediction log, or as the spec says.")
     ] = "",
-    labels: Annotated[str, _text("Key and target; empty: monitor.labels of the spec.")] = "",
-    window: Annotated[str, _text("A..B, ISO dates; empty: as monitor.every says.")] = "",
+    labels: Annotated[str, text_box("Key and target; empty: monitor.labels of the spec.")] = "",
+    window: Annotated[str, text_box("A..B, ISO dates; empty: as monitor.every says.")] = "",
 ) -> State[Any]:
     """Hold a window of later rows against the champion's reference.
 
@@ -115,7 +110,7 @@ def publish(run: Run, drift: Drift) -> Drift:
     answer = json.dumps(drift.answer(), indent=2)
     tracking.log_files(run.mlflow_run, {"report.html": html, "drift.json": answer})
     services.history.keep(drift)
-    key = re.sub(r"[^a-z0-9]+", "-", run.spec.name.lower()).strip("-")
+    key = key_of(run)
     create_markdown_artifact(
         drift_page.markdown(drift), key=f"{key}-monitor", description="What became of the window"
     )

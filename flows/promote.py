@@ -9,9 +9,10 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import flow_run
 from prefect.states import State
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
 from flows.champion import answer_of, told
+from flows.form import number_box
 from flows.running import Run, flow_run_name, opened
 from penstock.ports import Version
 from penstock.records import Answer
@@ -26,12 +27,7 @@ class Approval(RunInput):
     reason: str = Field(title="Reason", min_length=1, description="Why; it stays on record.")
 
 
-Number = Annotated[
-    int,
-    WithJsonSchema(
-        {"type": "integer", "minimum": 0, "description": "Of the model; 0: the one that waits."}
-    ),
-]
+Number = Annotated[int, number_box("Of the model; 0: the one that waits.")]
 
 
 @flow(name="promote", flow_run_name=flow_run_name, validate_parameters=False)

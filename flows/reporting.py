@@ -64,6 +64,11 @@ def publish(run: Run, decision: Decision) -> Decision:
     return decision
 
 
+def key_of(run: Run) -> str:
+    """How the keys of a pipeline's artifacts begin: small letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", run.spec.name.lower()).strip("-")
+
+
 def _but(pages: dict[str, str], here: str) -> dict[str, str]:
     """The links of a page to the others."""
     return {label: url for label, url in pages.items() if label != here}
@@ -75,7 +80,7 @@ def _show_in_prefect(
     """The report, its tables and the links, as artifacts of the run's page."""
     from penstock.adapters import report
 
-    key = re.sub(r"[^a-z0-9]+", "-", run.spec.name.lower()).strip("-")
+    key = key_of(run)
     for what, table in {
         "metrics": report.metrics_table(decision, records),
         "checks": report.checks_table(decision.checks),

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, State
-from pydantic import WithJsonSchema
 
-from flows.form import UNCHANGED, Overrides
+from flows.form import UNCHANGED, Overrides, text_box, tick_box
 from flows.running import Run, flow_run_name, opened
 from flows.tasks import ingest
 from flows.train import train
@@ -23,18 +22,8 @@ from penstock.services import Services
 
 log = logging.getLogger("penstock.retrain")
 
-Reason = Annotated[
-    str, WithJsonSchema({"type": "string", "description": "Why; it stands in the order."})
-]
-IfDue = Annotated[
-    bool,
-    WithJsonSchema(
-        {
-            "type": "boolean",
-            "description": "Only if cooldown, budget and the number of new rows allow it.",
-        }
-    ),
-]
+Reason = Annotated[str, text_box("Why; it stands in the order.")]
+IfDue = Annotated[bool, tick_box("Only if cooldown, budget and the number of new rows allow it.")]
 
 
 @flow(name="retrain", flow_run_name=flow_run_name, validate_parameters=False)

@@ -7,32 +7,19 @@ from typing import Annotated, Any
 from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import State
-from pydantic import WithJsonSchema
 
 from flows.champion import answer_of, told
+from flows.form import number_box, text_box
 from flows.running import flow_run_name, opened
 from penstock.services import Services
-
-
-def _said(description: str) -> Any:
-    return WithJsonSchema({"type": "string", "minLength": 1, "description": description})
 
 
 @flow(name="rollback", flow_run_name=flow_run_name, validate_parameters=False)
 def rollback(
     pipeline: str,
-    name: Annotated[str, _said("Yours; it stays on record.")],
-    reason: Annotated[str, _said("Why; it stays on record.")],
-    to: Annotated[
-        int,
-        WithJsonSchema(
-            {
-                "type": "integer",
-                "minimum": 0,
-                "description": "Version to put back; 0: the champion before this one.",
-            }
-        ),
-    ] = 0,
+    name: Annotated[str, text_box("Yours; it stays on record.", minLength=1)],
+    reason: Annotated[str, text_box("Why; it stays on record.", minLength=1)],
+    to: Annotated[int, number_box("Version to put back; 0: the champion before this one.")] = 0,
 ) -> State[Any]:
     """Put the champion before this one back; no training undoes it.
 

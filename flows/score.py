@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.states import Completed, State
-from pydantic import WithJsonSchema
 
+from flows.form import number_box, text_box
+from flows.reporting import key_of
 from flows.running import flow_run_name, opened
 from flows.tasks import score as score_rows
 from penstock.adapters.markdown import escaped, pipes
@@ -17,22 +17,13 @@ from penstock.records import Scored
 from penstock.services import Services
 
 
-def _text(description: str) -> Any:
-    return WithJsonSchema({"type": "string", "description": description})
-
-
 @flow(name="score", flow_run_name=flow_run_name, validate_parameters=False)
 def score(
     pipeline: str,
-    input: Annotated[str, _text("New rows; empty: score.source of the spec.")] = "",
-    output: Annotated[str, _text("Where they go; empty: score.output of the spec.")] = "",
-    window: Annotated[str, _text("A..B, ISO dates; empty: all rows.")] = "",
-    version: Annotated[
-        int,
-        WithJsonSchema(
-            {"type": "integer", "minimum": 0, "description": "Of the model; 0: the champion."}
-        ),
-    ] = 0,
+    input: Annotated[str, text_box("New rows; empty: score.source of the spec.")] = "",
+    output: Annotated[str, text_box("Where they go; empty: score.output of the spec.")] = "",
+    window: Annotated[str, text_box("A..B, ISO dates; empty: all rows.")] = "",
+    version: Annotated[int, number_box("Of the model; 0: the champion.")] = 0,
 ) -> State[Any]:
     """Score new rows with the champion.
 
@@ -49,8 +40,8 @@ def score(
     """
     with opened(pipeline, None, refresh=False, check=Services.check_home) as run:
         scored = score_rows(input, output, window, str(version) if version else "")
-        key = re.sub(r"[^a-z0-9]+", "-", run.spec.name.lower()).strip("-")
-        create_markdown_artifact(_summary(scored), key=f"{key}-scores", description="Scored rows")
+        key = f"{key_of(run)}-scores"
+        create_markdown_artifact(_summary(scored), key=key, description="Scored rows")
     return Completed(message=_sentence(scored), name="Scored", data=scored)
 
 

@@ -3,18 +3,32 @@
 Scoring refuses a column that is absent or no longer what it was; monitoring is to find it. So
 here what cannot be read is missing, and counted.
 
-raw column, its place in the layout -> typed column
+raw rows, the columns of a layout -> typed rows and their truth
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from penstock.errors import BadInput
-from penstock.records import Column
+from penstock.ports import Source
+from penstock.records import Column, Layout
 from penstock.tables import arrow_types
-from penstock.tables.rereading import Rereader, stored
+from penstock.tables.new_rows import LOGGED
+from penstock.tables.rereading import Rereader, spelled, stored
+
+
+def read_whole(source: Source) -> pa.Table:
+    """All rows as the source gives them; columns of the prediction log under their own names."""
+    batches = [b.cast(source.schema) for b in source.batches()]
+    table = pa.Table.from_batches(batches, source.schema)
+    own = [name.removeprefix(LOGGED) for name in table.column_names]
+    return table.rename_columns(own) if len(set(own)) == len(own) else table
 
 
 def read_as(raw: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, int]:
@@ -54,27 +68,76 @@ def absent(column: Column, num_rows: int) -> pa.ChunkedArray:
     return pa.chunked_array([pa.nulls(num_rows, stored(column))])
 
 
-def read_freely(raw: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column that no layout knows, as all its values say together."""
-    found = arrow_types.reading(raw)
-    return raw if found is None else found.read(raw)
+def typed(
+    raw: pa.Table, columns: list[Column], needed: set[str]
+) -> tuple[pa.Table, list[str], dict[str, int]]:
+    """Typed columns; which of those that are needed are absent; what could not be read."""
+    found, missing, unread = {}, [], {}
+    for column in columns:
+        if column.name in raw.column_names:
+            found[column.name], lost = read_as(raw[column.name], column)
+            if lost:
+                unread[column.name] = lost
+        elif column.name in needed:
+            found[column.name] = absent(column, raw.num_rows)
+            missing.append(column.name)
+    return pa.table(found), missing, unread
 
 
-def spelled(values: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Values as text, so that 1, 1.0 and "1" are one name.
+def truth(
+    raw: pa.Table, layout: Layout, key: str = "", later: pa.Table | None = None
+) -> tuple[NDArray[np.bool_], NDArray[Any], int]:
+    """Which rows have a label, their target, and how many labels are no value of it.
+
+    Parameters
+    ----------
+    raw : pa.Table
+        With the target, where nothing came later.
+    layout : Layout
+        Of what is predicted.
+    key : str
+        The column that joins both tables.
+    later : pa.Table, optional
+        Key and target of rows whose truth came later; of equal keys the last counts.
 
     Examples
     --------
-    >>> spelled(pa.array([1.0, None])).to_pylist()
-    ['1', None]
+    >>> cost = Column(name="cost", modality="numeric", arrow_type="double", role="target")
+    >>> layout = Layout(columns=[cost], target="cost", task="regression")
+    >>> truth(pa.table({"cost": [2.5, None]}), layout)
+    (array([ True, False]), array([2.5]), 0)
     """
-    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    if pa.types.is_dictionary(array.type):
-        array = array.cast(array.type.value_type)
-    whole = pa.types.is_floating(array.type)
-    if whole and pc.all(pc.equal(array, pc.floor(array))).as_py() is not False:
-        array = array.cast(pa.int64(), safe=False)
-    return array.cast(pa.string())
+    target = layout.target
+    if later is not None:
+        places = _places(raw[key], later[key])
+        column = pa.chunked_array([later[target].combine_chunks().take(places)])
+    elif target in raw.column_names:
+        column = raw[target]
+    else:
+        return np.zeros(raw.num_rows, dtype=bool), np.empty(0, dtype=np.int64), 0
+    read, num_unread = read_as(column, layout.column(target))
+    values: NDArray[np.float64]
+    if layout.classes:
+        codes = pc.index_in(spelled(read), pa.array(layout.classes, pa.string()))
+        values = codes.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    else:
+        values = read.cast(pa.float64(), safe=False).to_numpy()
+    known = np.isfinite(values)
+    foreign = num_unread + len(read) - read.null_count - int(known.sum())
+    return known, values[known].astype(np.int64) if layout.classes else values[known], foreign
+
+
+def _places(keys: pa.ChunkedArray, later: pa.ChunkedArray) -> pa.Array:
+    """Where each row's label stands, null where there is none; of equal keys the last counts."""
+    mine, theirs = (spelled(_read_freely(k)) for k in (keys, later))
+    place = pc.index_in(mine, theirs[::-1], skip_nulls=True)
+    return pc.subtract(len(theirs) - 1, place)
+
+
+def _read_freely(raw: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column that no layout knows, as all its values say together."""
+    found = arrow_types.reading(raw)
+    return raw if found is None else found.read(raw)
 
 
 def _num_missing(raw: pa.ChunkedArray) -> int:

@@ -20,7 +20,7 @@ from penstock.evidence import Evidence, Table
 from penstock.measure.contract import rules
 from penstock.records import Column
 from penstock.tables.rereading import Rereader, read_all
-from penstock.tables.windows import Window
+from penstock.tables.windows import Window, clock
 
 if TYPE_CHECKING:
     from penstock import ports, spec
@@ -32,8 +32,12 @@ MOST_REASONS = 20
 """Reasons of quarantine that the evidence lists (house choice)."""
 
 POSITION, PLACE, REASON = "row", "_row", "_reason"
-LABELS = ("model_version", "run_id", "window")
+VERSION = "model_version"
+LABELS = (VERSION, "run_id", "window")
 """What stands behind each prediction."""
+
+LOGGED = "feature:"
+"""How a feature begins in the prediction log whose name was taken."""
 
 OUTPUTS = ("prediction", "prediction_set", "prediction_low", "prediction_high", "abstain")
 """Names that predictions have, beside ``probability_<class>``."""
@@ -98,7 +102,7 @@ class NewRows:
         reads = [*scorer.reads, *_groups(source, scorer, data)]
         self.readers = [Rereader(column) for column in reads]
         self.num_features = len(scorer.reads)
-        self.clock = Rereader(_time_column(scorer, data.time)) if data.time else None
+        self.clock = Rereader(clock(scorer.layout, data.time)) if data.time else None
         names = {*(c.name for c in reads), data.key, data.time}
         self.contract = [r for r in contract if r["kwargs"].get("column", data.target) in names]
         self.unanswered = rules.unanswered(
@@ -108,7 +112,7 @@ class NewRows:
         self.media = _media(scorer.reads)
         classes = [f"probability_{name}" for name in scorer.layout.classes]
         taken = {*OUTPUTS, *classes, POSITION, *LABELS, data.key, data.time}
-        self.renamed = {c.name: f"feature:{c.name}" for c in reads if c.name in taken - {""}}
+        self.renamed = {c.name: f"{LOGGED}{c.name}" for c in reads if c.name in taken - {""}}
         for name in (data.key, data.time):
             self.renamed.pop(name, None)
         self.total = 0
@@ -246,14 +250,6 @@ def _media(reads: list[Column]) -> list[tuple[str, Any]]:
     loaded = [(c.name, modalities.load(c.modality)) for c in reads if c.modality in known]
     tests = [(name, getattr(modality, "unreadable", None)) for name, modality in loaded]
     return [(name, test) for name, test in tests if test is not None]
-
-
-def _time_column(scorer: ports.Scorer, name: str) -> Column:
-    """The column of moments as training read it, or as ISO 8601."""
-    known = {column.name: column for column in scorer.layout.columns}
-    moment = Column(name=name, modality="timestamp", arrow_type="timestamp[us]")
-    found = known.get(name, moment)
-    return found if found.arrow_type.startswith("timestamp") else moment
 
 
 def _key_reader(scorer: ports.Scorer, key: str, contract: list[dict[str, Any]]) -> Rereader | None:

@@ -161,7 +161,7 @@ class Rereader:
         if pa.types.is_boolean(target):
             return raw.cast(target)
         if pa.types.is_string(target):
-            return _named(raw)
+            return pa.chunked_array([spelled(raw)])
         wanted = "timestamp" if pa.types.is_timestamp(target) else "auto"
         read = self._once(raw, wanted)
         typed = read(raw)
@@ -252,12 +252,21 @@ def _truth(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(known, true, pa.scalar(None, pa.bool_()))
 
 
-def _named(raw: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values as names; whole numbers without a point, however they were stored."""
-    if pa.types.is_list(raw.type) or pa.types.is_large_list(raw.type):
-        return pc.binary_join(raw.cast(pa.list_(pa.string())), "|")
-    if pa.types.is_floating(raw.type):
-        raw = finite(raw)
-        if pc.all(pc.equal(raw, pc.floor(raw))).as_py() is not False:
-            raw = raw.cast(pa.int64(), safe=False)
-    return raw.cast(pa.string())
+def spelled(values: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Values as names, so that 1, 1.0 and "1" are one; a list's items are joined.
+
+    Examples
+    --------
+    >>> spelled(pa.array([1.0, None])).to_pylist()
+    ['1', None]
+    """
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        return pc.binary_join(array.cast(pa.list_(pa.string())), "|")
+    if pa.types.is_floating(array.type):
+        array = finite(array)
+        if pc.all(pc.equal(array, pc.floor(array))).as_py() is not False:
+            array = array.cast(pa.int64(), safe=False)
+    return array.cast(pa.string())

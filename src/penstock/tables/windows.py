@@ -1,17 +1,18 @@
 """Spans of time: which rows belong to a window, and what it is called.
 
-``A..B`` -> :class:`Window`
+``A..B``, or a column of moments -> :class:`Window`
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.errors import BadInput, Mistake
+from penstock.records import Column, Layout
 
 
 @dataclass(frozen=True)
@@ -81,3 +82,54 @@ def _moment(text: str) -> datetime:
 
 def _shown(moment: datetime) -> str:
     return moment.date().isoformat() if moment.time() == time() else moment.isoformat()
+
+
+def last_whole(times: pa.ChunkedArray, every: str) -> Window:
+    """The last whole period before the newest moment.
+
+    Parameters
+    ----------
+    times : pa.ChunkedArray
+        Moments.
+    every : {"day", "week", "month"}
+        Weeks start on Monday.
+
+    Raises
+    ------
+    BadInput
+        When there is no moment.
+
+    Examples
+    --------
+    >>> times = pa.chunked_array([pa.array([datetime(2024, 3, 5)])])
+    >>> last_whole(times, "month").name, last_whole(times, "week").name
+    ('2024-02-01..2024-03-01', '2024-02-26..2024-03-04')
+    """
+    newest = pc.max(times.cast(pa.timestamp("us"), safe=False)).as_py()
+    if newest is None:
+        rule = f"the last whole {every} needs rows with a time"
+        remedy = "say another column as data.time, or monitor.every: whole"
+        raise BadInput(Mistake(rule, "no row has one", "monitor.every", remedy))
+    end = _start_of(newest, every)
+    return Window.parse(f"{_before(end, every).isoformat()}..{end.isoformat()}")
+
+
+def _start_of(moment: datetime, every: str) -> date:
+    day = moment.date()
+    if every == "month":
+        return day.replace(day=1)
+    return day - timedelta(days=day.weekday()) if every == "week" else day
+
+
+def _before(start: date, every: str) -> date:
+    if every == "month":
+        return (start - timedelta(days=1)).replace(day=1)
+    return start - timedelta(days=7 if every == "week" else 1)
+
+
+def clock(layout: Layout, name: str) -> Column:
+    """The column of moments as training read it, or as ISO 8601."""
+    known = {column.name: column for column in layout.columns}
+    moment = Column(name=name, modality="timestamp", arrow_type="timestamp[us]")
+    found = known.get(name, moment)
+    return found if found.arrow_type.startswith("timestamp") else moment

@@ -23,13 +23,6 @@ def test_what_cannot_be_read_is_missing_and_counted(raw, kind, modality, typed, 
     assert (found.to_pylist(), count) == (typed, unread)
 
 
-def test_a_name_is_one_name_however_it_was_stored():
-    for values in (pa.array([1, 2]), pa.array([1.0, 2.0]), pa.array(["1", "2"])):
-        assert arriving.spelled(values).to_pylist() == ["1", "2"]
-    assert arriving.spelled(pa.array([0.5])).to_pylist() == ["0.5"]
-    assert arriving.spelled(pa.array(["a"]).dictionary_encode()).to_pylist() == ["a"]
-
-
 def test_an_absent_column_has_its_type_and_no_value():
     column = Column(name="since", modality="timestamp", arrow_type="timestamp[us]")
     found = arriving.absent(column, 2)

@@ -7,7 +7,7 @@ import pytest
 
 from penstock.errors import BadInput
 from penstock.records import Column
-from penstock.tables.rereading import Rereader, read_all
+from penstock.tables.rereading import Rereader, read_all, spelled
 
 
 def column(arrow_type, modality="numeric", why=""):
@@ -102,3 +102,10 @@ def test_one_odd_value_is_missing_and_counted():
     reader = Rereader(column("int64"))
     assert read(reader, ["?"]) == [None]
     assert reader.num_unread == 1
+
+
+def test_a_name_is_one_name_however_it_was_stored():
+    for values in (pa.array([1, 2]), pa.array([1.0, 2.0]), pa.array(["1", "2"])):
+        assert spelled(values).to_pylist() == ["1", "2"]
+    assert spelled(pa.array([0.5])).to_pylist() == ["0.5"]
+    assert spelled(pa.array(["a"]).dictionary_encode()).to_pylist() == ["a"]

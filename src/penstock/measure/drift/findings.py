@@ -10,25 +10,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from penstock.evidence import Evidence, Figure, Series, Table
+from penstock.evidence import Evidence, Table
 from penstock.measure import groups
 from penstock.measure.bias import fairness
 from penstock.measure.bias.by_group import Groups, Scored, quantities
+from penstock.measure.drift import charts
 from penstock.measure.drift.alarm import SUPPORT_LIMIT, Loss
-from penstock.measure.drift.column_tests import ViewTest
+from penstock.measure.drift.changes import SEED, Changes, Found
 from penstock.measure.drift.reference import Reference
 from penstock.measure.drift.two_sample import RARE
-from penstock.measure.predictions import Answers
 from penstock.records import Drift, Estimate, Layout
 from penstock.spec import BiasSpec, MonitorSpec
 
-MOST_PICTURES = 4
-"""Columns that are drawn, the most changed first (house choice)."""
-MOST_CELLS = 20
-"""Cells of a column that are drawn, the largest first, in their order (house choice)."""
 MOST_WINDOWS = 100
 """Windows in the history's charts, the latest (house choice)."""
 
@@ -94,30 +89,26 @@ def evidence_of(
     drift: Drift,
     reference: Reference,
     layout: Layout,
-    tests: list[ViewTest],
-    adjusted: dict[str, float],
+    found: Found,
+    changes: Changes,
     known: list[tuple[Loss, float]],
     spec: MonitorSpec,
-    absent: list[str],
-    unread: dict[str, int],
-    foreign: int,
     history: Sequence[dict[str, Any]],
     by_group: dict[str, Table],
 ) -> Evidence:
     """Tables, charts and notes of one window."""
     past = [line for line in history if line.get("window") != drift.window]
     lines = [*past, drift.answer()][-MOST_WINDOWS:]
-    notes = _notes(drift, layout, spec, absent, unread, foreign, reference)
     return Evidence(
         tables={
             "decision": _decision(drift, known, spec),
             "performance": _metrics(drift),
-            "columns": _columns(tests, adjusted, drift),
+            "columns": _columns(changes, drift),
             **by_group,
             "history": _history(lines),
         },
-        figures=_charts(lines) | _pictures(tests, drift),
-        notes=notes,
+        figures=charts.history(lines) | charts.pictures(changes.tests, drift),
+        notes=_notes(drift, layout, spec, found, reference),
     )
 
 
@@ -182,8 +173,9 @@ def _metrics(drift: Drift) -> Table:
     return Table.of(f"{drift.metric}, then and now", records, "low and high: 95% interval.")
 
 
-def _columns(tests: list[ViewTest], adjusted: dict[str, float], drift: Drift) -> Table:
-    ordered = sorted(tests, key=lambda test: (adjusted[test.column], -test.distance))
+def _columns(changes: Changes, drift: Drift) -> Table:
+    adjusted = changes.adjusted
+    ordered = sorted(changes.tests, key=lambda test: (adjusted[test.column], -test.distance))
     records = [
         {
             "column": test.name,
@@ -225,145 +217,64 @@ def _history(lines: Sequence[dict[str, Any]]) -> Table:
     return Table.of("Windows so far, the latest first", records)
 
 
-def _charts(lines: Sequence[dict[str, Any]]) -> dict[str, Figure]:
-    """The declared metric and the distance from the reference, window by window."""
-    if len(lines) < 2:
-        return {}
-    names = [str(line["window"]) for line in lines]
-    metric = lines[-1]["metric"]
-    same = [line if line.get("metric") == metric else {} for line in lines]
-    shown = [
-        _line("estimated", names, [line.get("estimated") for line in same], "line"),
-        _line("realised", names, [line.get("realised") for line in same], "points"),
-        _line("test rows", names, [{"value": (line.get("reference") or {}).get("value")}
-                                   for line in same], "dashed"),
-    ]  # fmt: skip
-    alarms = [
-        (line.get("realised") or line.get("estimated") or line.get("reference"))
-        if line.get("outcome") == "alarm" else None for line in same
-    ]  # fmt: skip
-    if any(alarms):
-        values = [{"value": a["value"]} if a else None for a in alarms]
-        shown.append(_line("alarm", names, values, "points"))
-    figures = {
-        "history": Figure(
-            title=f"{metric}, window by window", x="window", y=metric,
-            series=[one for one in shown if any(v is not None for v in one.y)],
-            note="Bars are 95% intervals. Estimated: without labels. Realised: once they came.",
-        )
-    }  # fmt: skip
-    separation = _line("ROC AUC", names, [line.get("separation") for line in lines], "line")
-    if any(value is not None for value in separation.y):
-        figures["separation"] = Figure(
-            title="How well a classifier tells the window from the reference",
-            x="window", y="ROC AUC", series=[separation],
-            note="0.5: it cannot. A difference by itself is drift, not harm.",
-        )  # fmt: skip
-    return figures
-
-
-def _line(
-    name: str, x: list[str], estimates: Sequence[dict[str, Any] | None], style: Any
-) -> Series:
-    known = [estimate or {} for estimate in estimates]
-    low, high = ([one.get(side) for one in known] for side in ("low", "high"))
-    bars = any(value is not None for value in low)
-    return Series(
-        name=name, x=list(x), y=[one.get("value") for one in known], style=style,
-        low=low if bars else [], high=high if bars else [],
-    )  # fmt: skip
-
-
-def _pictures(tests: list[ViewTest], drift: Drift) -> dict[str, Figure]:
-    """Predictions, and the columns that changed most, then and now."""
-    said = [test for test in tests if test.column == "predictions"]
-    changed = [t for t in tests if t.column in drift.drifted and t.column != "predictions"]
-    worst = sorted(changed, key=lambda test: -test.distance)[:MOST_PICTURES]
-    figures = {}
-    for test in [*said, *worst]:
-        largest = np.argsort(-(np.asarray(test.before) + np.asarray(test.now)), kind="stable")
-        kept = [i for i in sorted(largest[:MOST_CELLS].tolist()) if test.before[i] or test.now[i]]
-        names = [test.cells[i] for i in kept]
-        figures[f"view: {test.name}"] = Figure(
-            title=f"{test.name}, then and now", x=test.name, y="share of rows",
-            series=[
-                Series(name=name, x=list(names), y=[shares[i] for i in kept], style="bars")
-                for name, shares in {"reference": test.before, "this window": test.now}.items()
-            ],
-            note=f"Jensen-Shannon distance {test.distance:.3f}.",
-            horizontal=max(map(len, names), default=0) > 8,
-        )  # fmt: skip
-    return figures
-
-
 def _notes(
-    drift: Drift,
-    layout: Layout,
-    spec: MonitorSpec,
-    absent: list[str],
-    unread: dict[str, int],
-    foreign: int,
-    reference: Reference,
+    drift: Drift, layout: Layout, spec: MonitorSpec, found: Found, reference: Reference
 ) -> list[str]:
-    found = [drift.why]
-    if absent:
-        found.append(f"Absent, and therefore missing in each row: {', '.join(absent)}.")
-    if unread:
-        counts = ", ".join(f"{name} {count}" for name, count in unread.items())
-        found.append(f"Values that could not be read, and count as missing: {counts}.")
-    if foreign:
-        found.append(f"{foreign} labels are no class of the model and were left out.")
+    notes = [drift.why]
+    if found.absent:
+        notes.append(f"Absent, and therefore missing in each row: {', '.join(found.absent)}.")
+    if found.unread:
+        counts = ", ".join(f"{name} {count}" for name, count in found.unread.items())
+        notes.append(f"Values that could not be read, and count as missing: {counts}.")
+    if found.foreign:
+        notes.append(f"{found.foreign} labels are no class of the model and were left out.")
     if not layout.classes:
-        found.append(
+        notes.append(
             "Performance without labels is not estimable for a number: nothing in a predicted value"
             " says how wrong it is. Drift of inputs and predictions is tested, and errors once"
             " labels come."
         )
     if 0 < drift.num_labelled < spec.min_labels:
-        found.append(
+        notes.append(
             f"{drift.num_labelled} labels are fewer than monitor.min_labels ({spec.min_labels}):"
             " they do not speak for themselves yet."
         )
     if reference.sample is None:
-        found.append(
+        notes.append(
             "No rows travel with the model (profile.sample_rows: 0), so no classifier compares all"
             " columns together."
         )
     elif drift.separation is None:
-        found.append("Too few rows for the classifier that compares all columns together.")
+        notes.append("Too few rows for the classifier that compares all columns together.")
     else:
-        found.append(
+        notes.append(
             f"Without support: rows beyond what the reference holds, or in the region that holds"
             f" {RARE:.0%} of it."
         )
-    return found
+    return notes
 
 
 def groups_of(
     reference: Reference,
     layout: Layout,
-    columns: pa.Table,
-    known: Answers,
-    target: NDArray[Any],
-    labelled: NDArray[np.bool_],
-    losses: NDArray[Any],
+    found: Found,
+    losses: NDArray[np.float64],
     spec: BiasSpec,
-    seed: int,
 ) -> dict[str, Table]:
     """Realised quantities of each group, and the gaps between groups, where labels came."""
-    names = [name for name in reference.groups if name in columns.column_names]
-    if len(target) < 2 or not names:
+    names = [name for name in reference.groups if name in found.columns.column_names]
+    if len(losses) < 2 or not names:
         return {}
-    cost = losses.astype(np.float64)
-    rows = Scored(target, known.scores, known.decided, cost, layout, reference.metric)
+    known = found.known
+    rows = Scored(found.target, known.scores, known.decided, losses, layout, reference.metric)
     tables, gaps = {}, []
     for name in names:
         grouping = reference.grouping(name)
         every = groups.names_of(grouping)
-        codes = groups.codes(columns[name], grouping)[labelled]
+        codes = groups.codes(found.columns[name], grouping)[found.labelled]
         named = np.array([group not in (groups.OTHER, groups.MISSING) for group in every])
         by = Groups(name, every, codes, named)
-        tables[f"groups: {name}"] = _group_table(reference, rows, by, seed)
+        tables[f"groups: {name}"] = _group_table(reference, rows, by)
         gaps += [
             {"column": name, "quantity": quantity, "value": value}
             for quantity, value in fairness.summary(rows, by, spec.min_rows).items()
@@ -372,8 +283,8 @@ def groups_of(
     return tables | {"gaps": Table.of("Gaps between groups, realised", gaps, note)}
 
 
-def _group_table(reference: Reference, rows: Scored, by: Groups, seed: int) -> Table:
-    found = quantities(rows, by, seed)
+def _group_table(reference: Reference, rows: Scored, by: Groups) -> Table:
+    found = quantities(rows, by, SEED)
     before = reference.groups[by.name]["groups"]
     records = []
     for i, group in enumerate(by.names):

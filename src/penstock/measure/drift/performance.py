@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from penstock.measure import metrics
 from penstock.measure.intervals import Z95
 from penstock.measure.predictions import Answers
+from penstock.records import Estimate
 
 PRIOR_ROWS = 20.0
 """Rows that vouch for a stated probability before any is counted (house choice)."""
@@ -50,6 +51,17 @@ class Measured:
     def interval(self) -> tuple[float, float]:
         """At 95%."""
         return self.value - Z95 * self.error, self.value + Z95 * self.error
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """As a record holds it; None where it is not defined."""
+        if not np.isfinite(self.value):
+            return None
+        low, high = self.interval
+        return Estimate(value=self.value, low=low, high=high)
+
+
+UNKNOWN = Measured(float("nan"), float("nan"))
 
 
 @dataclass(frozen=True)
@@ -186,7 +198,7 @@ def estimated(metric: str, rows: Answers, truth: Array, seed: int) -> Measured:
         part = chosen.of(drawn)
         spread[i] = measure(target[drawn], part.scores, part.decided)
     if np.isfinite(values).mean() < 0.5 or np.isfinite(spread).mean() < 0.5:
-        return Measured(float("nan"), float("nan"))
+        return UNKNOWN
     return Measured(float(np.nanmean(values)), float(np.nanstd(spread)) * scale)
 
 
@@ -203,7 +215,7 @@ def realised(metric: str, rows: Answers, target: Array, seed: int) -> Measured:
         part = chosen.of(drawn)
         spread[i] = measure(truth[drawn], part.scores, part.decided)
     if not np.isfinite(value) or np.isfinite(spread).mean() < 0.5:
-        return Measured(float("nan"), float("nan"))
+        return UNKNOWN
     return Measured(value, float(np.nanstd(spread)) * scale)
 
 

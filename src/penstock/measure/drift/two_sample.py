@@ -19,6 +19,7 @@ from scipy import stats
 from penstock.measure import boosting, metrics
 from penstock.measure.intervals import Z95
 from penstock.measure.sketches import Levels, Numbers
+from penstock.records import Estimate
 
 NUM_FOLDS = 3
 MIN_ROWS = 50
@@ -56,6 +57,11 @@ class TwoSample:
     p_value: float
     weights: NDArray[np.float64]
     unsupported: float
+
+    @property
+    def separation(self) -> Estimate:
+        """The area as a record holds it."""
+        return Estimate(value=self.area, low=self.low, high=self.high)
 
 
 def tell_apart(
