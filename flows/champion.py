@@ -11,7 +11,7 @@ from flows.events import emit_decision
 from flows.reporting import key_of
 from flows.running import Run
 from penstock.adapters.markdown import escaped
-from penstock.records import Answer, Decision
+from penstock.outcomes import Answer, Decision
 
 NAMES = {
     "registered": "Registered",

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect.events import emit_event
 
-from penstock.records import Decision
+from penstock.outcomes import Decision
 from penstock.services import Services
 
 PROMOTED, REFUSED, AWAITING = "penstock.promoted", "penstock.refused", "penstock.awaiting_approval"

@@ -16,7 +16,7 @@ from flows.form import text_box
 from flows.reporting import key_of, write
 from flows.running import Run, flow_run_name, opened
 from flows.tasks import monitor as look
-from penstock.records import Drift
+from penstock.outcomes import Drift
 from penstock.services import Services
 
 

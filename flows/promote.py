@@ -14,8 +14,8 @@ from pydantic import Field
 from flows.champion import answer_of, told
 from flows.form import number_box
 from flows.running import Run, flow_run_name, opened
+from penstock.outcomes import Answer
 from penstock.ports import Version
-from penstock.records import Answer
 from penstock.services import Services
 
 

@@ -17,7 +17,8 @@ from prefect.artifacts import (
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL
 
-from penstock.records import Decision, Fitted, Record, Scorecard, Snapshot, Split
+from penstock.outcomes import Decision
+from penstock.records import Fitted, Record, Scorecard, Snapshot, Split
 
 if TYPE_CHECKING:
     from flows.running import Run

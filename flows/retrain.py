@@ -17,7 +17,8 @@ from flows.train import train
 from penstock import pipeline_file
 from penstock.adapters.orders import Orders
 from penstock.errors import BadInput, StoreError
-from penstock.records import Decision, RetrainOrder, Rows
+from penstock.outcomes import Decision, RetrainOrder
+from penstock.records import Rows
 from penstock.services import Services
 
 log = logging.getLogger("penstock.retrain")

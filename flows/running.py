@@ -19,8 +19,9 @@ from flows.progress import StageProgress
 from penstock import fingerprint, pipeline_file, spec
 from penstock.adapters.alive import alive
 from penstock.evidence import Check, Frozen
+from penstock.outcomes import Decision
 from penstock.ports import Progress
-from penstock.records import Blob, Decision, Record, Snapshot
+from penstock.records import Blob, Record, Snapshot
 from penstock.services import Services
 
 _current: ContextVar[Run] = ContextVar("penstock_run")

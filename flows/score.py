@@ -13,7 +13,7 @@ from flows.reporting import key_of
 from flows.running import flow_run_name, opened
 from flows.tasks import score as score_rows
 from penstock.adapters.markdown import escaped, pipes
-from penstock.records import Scored
+from penstock.outcomes import Scored
 from penstock.services import Services
 
 

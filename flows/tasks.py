@@ -11,9 +11,8 @@ from typing import Any
 from flows.running import SourceContent, current
 from flows.staging import stage
 from penstock.evidence import Check
+from penstock.outcomes import Decision, Drift, Scored
 from penstock.records import (
-    Decision,
-    Drift,
     Findings,
     Fitted,
     Layout,
@@ -22,7 +21,6 @@ from penstock.records import (
     Profile,
     Rows,
     Scorecard,
-    Scored,
     Snapshot,
     Split,
     Verdict,

@@ -25,8 +25,9 @@ from penstock.measure import groups
 from penstock.measure.contest import Groups, contest
 from penstock.measure.judging import judged
 from penstock.measure.predictions import Answers, answers_of, difference
+from penstock.outcomes import Answer, Decision, VerdictWord
 from penstock.ports import Registry, Store, Version
-from penstock.records import Answer, Blob, Decision, Layout, Rows, VerdictWord
+from penstock.records import Blob, Layout, Rows
 from penstock.spec import Pipeline
 
 CONTESTS = 3

@@ -20,18 +20,9 @@ from pydantic import ValidationError
 from penstock import fingerprint, plugins
 from penstock.errors import BadInput, Mistake
 from penstock.evidence import Check, Frozen
+from penstock.outcomes import Decision, VerdictWord
 from penstock.ports import Store
-from penstock.records import (
-    Blob,
-    Decision,
-    Fitted,
-    Layout,
-    Policy,
-    Profile,
-    Record,
-    Rows,
-    VerdictWord,
-)
+from penstock.records import Blob, Fitted, Layout, Policy, Profile, Record, Rows
 from penstock.spec import Pipeline
 from penstock.tags import DECISION
 

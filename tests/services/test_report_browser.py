@@ -6,7 +6,8 @@ import pytest
 
 from penstock.adapters import report
 from penstock.evidence import Check, Evidence, Figure, Series, Table
-from penstock.records import Decision, Record
+from penstock.outcomes import Decision
+from penstock.records import Record
 from penstock.spec import Data, Pipeline
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -8,7 +8,7 @@ import pytest
 
 from penstock import __version__, cli
 from penstock.evidence import Check
-from penstock.records import Decision
+from penstock.outcomes import Decision
 
 HEAVY = ("torch", "pandas", "prefect", "mlflow", "pyarrow", "great_expectations", "sklearn",
          "numpy", "matplotlib", "scipy")  # fmt: skip

@@ -7,7 +7,8 @@ import platform
 from penstock import fingerprint
 from penstock.evidence import Check, Evidence
 from penstock.ledger import DecisionRecord, cited, code_of, decision_record, environment
-from penstock.records import Blob, Decision, Findings, Fitted, Layout, Policy, Record, Rows, Split
+from penstock.outcomes import Decision
+from penstock.records import Blob, Findings, Fitted, Layout, Policy, Record, Rows, Split
 from penstock.spec import Data, Pipeline
 
 BLOB = Blob(key="aa/aa.bin", sha256="aa", num_bytes=1)

@@ -14,7 +14,8 @@ from penstock.adapters import charts
 from penstock.adapters.markdown import UNPRINTABLE, escaped, pipes
 from penstock.adapters.report import grid_of, is_safe, template
 from penstock.adapters.wording import bracketed, estimated
-from penstock.records import Drift, Estimate
+from penstock.outcomes import Drift
+from penstock.records import Estimate
 
 WORDS = {
     "steady": ("✓", "Steady", "registered"),

@@ -21,8 +21,8 @@ from penstock.adapters.address import filled, is_url
 from penstock.errors import BadInput, Mistake, StoreError
 from penstock.measure.drift import reference
 from penstock.measure.drift.reference import Reference
+from penstock.outcomes import Drift
 from penstock.ports import Registry, Version
-from penstock.records import Drift
 
 WHERE = "PENSTOCK_STORE"
 
@@ -49,7 +49,7 @@ class History:
             self._files, self._path = remote.filesystem(filled(self.address, WHERE), WHERE)
 
     def lines(self) -> list[dict[str, Any]]:
-        """What :meth:`penstock.records.Drift.answer` gave for each window.
+        """What :meth:`penstock.outcomes.Drift.answer` gave for each window.
 
         Raises
         ------

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from penstock.errors import Mistake, StoreError
-from penstock.records import RetrainOrder
+from penstock.outcomes import RetrainOrder
 
 log = logging.getLogger("penstock.retrain")
 

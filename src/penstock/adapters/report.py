@@ -37,7 +37,8 @@ from penstock.adapters.wording import (
     number,
 )
 from penstock.evidence import Check, Evidence, Table
-from penstock.records import Decision, Estimate, Fitted, Record, Scorecard, Snapshot, Split
+from penstock.outcomes import Decision
+from penstock.records import Estimate, Fitted, Record, Scorecard, Snapshot, Split
 from penstock.spec import Gates, Pipeline
 
 LIBRARIES = ("penstock", *fingerprint.NUMERIC_LIBRARIES, "mlflow", "prefect")

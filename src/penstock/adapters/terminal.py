@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from penstock.records import Decision
+    from penstock.outcomes import Decision
 
 PROGRESS = "progress"
 """Extra of a log record that tells of progress: ``(stage, done, total, note)``."""

@@ -12,7 +12,7 @@ from penstock.cli.app import EXIT_STATUS, OK, app, overrides_of, tell
 
 if TYPE_CHECKING:
     from penstock.errors import Mistake
-    from penstock.records import Decision
+    from penstock.outcomes import Decision
     from penstock.services import Services
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -150,7 +150,7 @@ def retrain(
     with prepared(services):
         from flows.retrain import retrain as flow
         from flows.running import result_of
-        from penstock.records import RetrainOrder
+        from penstock.outcomes import RetrainOrder
 
         why = reason or "Asked for at a terminal."
         found = result_of(flow, str(path), why, if_due, overrides)

@@ -24,8 +24,9 @@ from penstock.measure.drift import alarm, findings, harm
 from penstock.measure.drift.changes import Changes, Found, changes
 from penstock.measure.drift.reference import Reference
 from penstock.measure.predictions import Answers, answers_of
+from penstock.outcomes import Drift
 from penstock.ports import Progress, Scorer, Source, Version
-from penstock.records import Column, Drift, Layout
+from penstock.records import Column, Layout
 from penstock.spec import BiasSpec, Data, MonitorSpec
 from penstock.tables import arriving
 from penstock.tables.new_rows import VERSION

@@ -22,8 +22,9 @@ from penstock.challenge import Challenger, Ground, challenge, ground_of, record_
 from penstock.errors import BadInput, Mistake
 from penstock.ledger import DecisionRecord
 from penstock.measure.predictions import answers_of
+from penstock.outcomes import Answer, Decision
 from penstock.ports import Registry, Store, Version
-from penstock.records import Answer, Decision, Fitted, Record, Scorecard, Split
+from penstock.records import Fitted, Record, Scorecard, Split
 from penstock.spec import Pipeline
 
 CONTEST = ("servable", "beats_champion", "champion_group")

@@ -31,8 +31,9 @@ from penstock.challenge import (
 from penstock.evidence import Check
 from penstock.measure.judging import judged
 from penstock.measure.predictions import answers_of
+from penstock.outcomes import Decision
 from penstock.ports import Registry, Store, Version
-from penstock.records import Decision, Fitted, Policy, Profile, Rows, Scorecard, Verdict
+from penstock.records import Fitted, Policy, Profile, Rows, Scorecard, Verdict
 from penstock.spec import Pipeline
 
 

@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from penstock.measure.repeats import fingerprints
+from penstock.outcomes import RetrainOrder
 from penstock.ports import Store
-from penstock.records import RetrainOrder, Rows, Snapshot
+from penstock.records import Rows, Snapshot
 from penstock.spec import RetrainSpec
 
 BUDGET_DAYS = 30

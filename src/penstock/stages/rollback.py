@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 from penstock import ledger, tags
 from penstock.errors import BadInput, Mistake, RegistryUnreachable
+from penstock.outcomes import Answer, Decision
 from penstock.ports import Registry, Store, Version
-from penstock.records import Answer, Decision
 
 
 def rollback(

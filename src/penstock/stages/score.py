@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from penstock import tags
 from penstock.errors import Mistake, NoVerdict
-from penstock.records import Scored
+from penstock.outcomes import Scored
 from penstock.tables.new_rows import LABELS, NewRows
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from penstock.adapters import drift_page
 from penstock.adapters.monitoring import History, champion_of, reference_of
 from penstock.errors import BadInput, StoreError
 from penstock.evidence import Evidence, Figure, Series, Table
-from penstock.records import Drift, Estimate
+from penstock.outcomes import Drift
+from penstock.records import Estimate
 
 EVIL = "<script>alert(1)</script>"
 

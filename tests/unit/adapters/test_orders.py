@@ -7,7 +7,7 @@ import pytest
 
 from penstock.adapters.orders import Orders
 from penstock.errors import StoreError
-from penstock.records import RetrainOrder
+from penstock.outcomes import RetrainOrder
 
 
 def order(name: str, status: str = "open") -> RetrainOrder:

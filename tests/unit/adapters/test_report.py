@@ -10,10 +10,10 @@ import pytest
 
 from penstock.adapters import charts, drawing, report
 from penstock.evidence import Check, Evidence, Figure, Series, Table
+from penstock.outcomes import Decision
 from penstock.records import (
     Blob,
     Column,
-    Decision,
     Estimate,
     Fitted,
     Layout,

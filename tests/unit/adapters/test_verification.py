@@ -17,11 +17,11 @@ from penstock.errors import BadInput
 from penstock.evidence import Check, Evidence
 from penstock.ledger import DecisionRecord, decision_record
 from penstock.measure.judging import judged
+from penstock.outcomes import Decision
 from penstock.ports import Version
 from penstock.records import (
     Blob,
     Column,
-    Decision,
     Findings,
     Fitted,
     Layout,

@@ -17,10 +17,10 @@ from penstock.evidence import Check
 from penstock.measure.contest import Groups, contest
 from penstock.measure.judging import judged
 from penstock.measure.predictions import Answers
+from penstock.outcomes import Decision
 from penstock.ports import Version
 from penstock.records import (
     Column,
-    Decision,
     Estimate,
     Fitted,
     Layout,

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from penstock.adapters.store import LocalStore
-from penstock.records import Column, Layout, RetrainOrder, Snapshot
+from penstock.outcomes import RetrainOrder
+from penstock.records import Column, Layout, Snapshot
 from penstock.spec import RetrainSpec
 from penstock.stages.retrain import new_rows, retrain
 

@@ -10,8 +10,8 @@ import pytest
 from penstock.adapters.store import LocalStore
 from penstock.errors import BadInput, RegistryUnreachable
 from penstock.ledger import DecisionRecord, decision_record, read_record
+from penstock.outcomes import Answer, Decision
 from penstock.ports import Version
-from penstock.records import Answer, Decision
 from penstock.spec import Pipeline
 from penstock.stages.promote import awaiting
 from penstock.stages.rollback import rollback

@@ -13,7 +13,7 @@ import numpy as np
 from penstock.evidence import Figure, Series
 from penstock.measure.drift.changes import PREDICTIONS
 from penstock.measure.drift.column_tests import ViewTest
-from penstock.records import Drift
+from penstock.outcomes import Drift
 
 MOST_PICTURES = 4
 """Columns that are drawn, the most changed first (house choice)."""

@@ -21,7 +21,8 @@ from penstock.measure.drift.alarm import SUPPORT_LIMIT, Loss
 from penstock.measure.drift.changes import SEED, Changes, Found
 from penstock.measure.drift.reference import Reference
 from penstock.measure.drift.two_sample import RARE
-from penstock.records import Drift, Estimate, Layout
+from penstock.outcomes import Drift
+from penstock.records import Estimate, Layout
 from penstock.spec import BiasSpec, MonitorSpec
 
 MOST_WINDOWS = 100
