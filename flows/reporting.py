@@ -36,7 +36,7 @@ def publish(run: Run, decision: Decision) -> Decision:
     Decision
         With run ids, timings and the report's path.
     """
-    from penstock.adapters import report
+    from penstock.adapters import card, report
 
     name = f"{run.mlflow_run or flow_run.id}.html"
     path = run.services.reports / name
@@ -61,6 +61,8 @@ def publish(run: Run, decision: Decision) -> Decision:
     _log_to_mlflow(run, decision, html)
     around = _but(pages, "MLflow run") | prefect
     run.services.tracking.describe(run.mlflow_run, report.brief(decision, records, around))
+    if made:
+        run.services.registry.describe(decision.model, card.line_card(run.spec))
     _show_in_prefect(run, decision, records, pages)
     return decision
 
@@ -89,7 +91,7 @@ def _show_in_prefect(
         if table:
             create_table_artifact(table, key=f"{key}-{what}", description=what.capitalize())
     for label, url in pages.items():
-        name = label if label in ("Report", "MLflow run") else "Model version"
+        name = label if label in ("Report", "MLflow run", "All runs") else "Model version"
         slug = name.lower().replace(" ", "-")
         create_link_artifact(url, link_text=label, key=f"{key}-{slug}-link", description=name)
     if not pages:  # no server shows it, so a person opens the file
@@ -108,6 +110,9 @@ def _log_to_mlflow(run: Run, decision: Decision, html: str) -> None:
         numbers = {check.name: check.value for check in record.evidence.checks}
         if isinstance(record, Scorecard):
             numbers |= {name: estimate.value for name, estimate in record.metrics.items()}
+            columns = sorted(record.metrics, key=lambda name: name != run.spec.objective.metric)
+            columns = [f"{stage}/{name}" for name in columns] + ["fit/seconds"]
+            tracking.compare(run_id, columns, ["penstock.verdict", "penstock.refused_by"])
         if isinstance(record, Fitted):
             numbers |= record.cost
             tracking.log_curves(run_id, stage, record.history)

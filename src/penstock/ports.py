@@ -217,6 +217,9 @@ class Registry(Protocol):
     ) -> Version:
         """Make a version with the alias ``challenger``; an error leaves no version behind."""
 
+    def describe(self, name: str, text: str) -> None:
+        """Say in Markdown what the model is for."""
+
     def nominate(self, version: Version, tags: dict[str, str]) -> None:
         """Give it the alias ``challenger``, and write tags on it."""
 

@@ -1,16 +1,21 @@
 """What is written on a version in the registry, by name."""
 
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
 VERDICT = "penstock.verdict"
 """``passed``: without it a version is not served."""
 
 MODEL, PROFILE, TEST = "penstock.model", "penstock.profile", "penstock.test"
 """Fingerprints of the model and of its profile; SHA-256 of the rows that it was tested on."""
 
-FINGERPRINT = "penstock.fingerprint."
-"""Prefix: of the data, the spec, and each stage's record."""
+FINGERPRINTS = "penstock.fingerprints"
+"""Of the data, the spec, and each stage's record, as JSON: one line of MLflow's page."""
 
-METRIC = "penstock.metric."
-"""Prefix: what it scored on its own test rows."""
+METRICS = "penstock.metrics"
+"""What it scored on its own test rows, as JSON."""
 
 CHECKS, SERVABLE = "penstock.checks", "penstock.servable"
 DECISION, DECISION_BYTES = "penstock.decision", "penstock.decision.bytes"
@@ -24,3 +29,24 @@ RESTORED = "penstock.restored"
 
 REJECTED, ROLLED_BACK = "penstock.rejected", "penstock.rolled_back"
 """A person said no to this model: when. Only a person can bring it back."""
+
+
+def metrics(tags: Mapping[str, str]) -> dict[str, float]:
+    """What a version scored; empty when it does not say.
+
+    Examples
+    --------
+    >>> metrics({"penstock.metrics": '{"roc_auc": 0.93}'})
+    {'roc_auc': 0.93}
+    """
+    return {name: float(value) for name, value in _object(tags, METRICS).items()}
+
+
+def fingerprints(tags: Mapping[str, str]) -> dict[str, str]:
+    """Fingerprints that stand on a version, by what they are of; empty when none do."""
+    return {name: str(value) for name, value in _object(tags, FINGERPRINTS).items()}
+
+
+def _object(tags: Mapping[str, str], name: str) -> dict[str, object]:
+    found = json.loads(tags.get(name) or "{}")
+    return found if isinstance(found, dict) else {}

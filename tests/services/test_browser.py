@@ -114,6 +114,10 @@ def test_from_the_form_to_a_version_with_its_alias(page, house, pictures):
     pictures(page, "prefect-report")
 
     tracked = page.get_by_role("link", name="MLflow run", exact=True).get_attribute("href")
+    listed = page.get_by_role("link", name="All runs", exact=True).get_attribute("href")
+    page.goto(listed)
+    page.get_by_text("evaluate/roc_auc").first.wait_for()
+    pictures(page, "mlflow-runs")
     page.goto(tracked)
     page.get_by_role("heading", name="Awaiting approval").wait_for()
     page.get_by_role("link", name="evaluate/roc_auc").wait_for()

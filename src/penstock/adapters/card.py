@@ -184,10 +184,26 @@ def _usage(pipeline: Pipeline, records: Mapping[str, Record]) -> str:
         )
     if policy:
         parts.append(_decisions(policy, layout.classes))
-    name = pipeline.registered_name
-    load = f'mlflow.pyfunc.load_model("models:/{name}@champion").predict(frame)'
-    parts.append(f"```python\nimport mlflow\n\n{load}\n```")
+    parts.append(_loading(pipeline.registered_name))
     return "\n\n".join(parts)
+
+
+def line_card(pipeline: Pipeline) -> str:
+    """What stands above the versions of a model: what it is for, and how it is loaded."""
+    name = pipeline.registered_name
+    return "\n\n".join(
+        [
+            *filter(None, [escaped(pipeline.description)]),
+            f"Trained, judged and watched by penstock: pipeline `{pipeline.name}`. Each version"
+            " carries its model card. The version in use:",
+            _loading(name),
+        ]
+    )
+
+
+def _loading(name: str) -> str:
+    load = f'mlflow.pyfunc.load_model("models:/{name}@champion").predict(frame)'
+    return f"```python\nimport mlflow\n\n{load}\n```"
 
 
 def _decisions(policy: Policy, classes: list[str]) -> str:

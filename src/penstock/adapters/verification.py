@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from penstock import fingerprint
+from penstock import fingerprint, tags
 from penstock.errors import BadInput, Mistake
 from penstock.ledger import DecisionRecord, Stage, cited, code_of
 from penstock.measure.judging import judged
@@ -23,9 +23,6 @@ from penstock.ports import Registry, Store, Version
 from penstock.records import Blob, Layout, Rows
 from penstock.spec import Gates
 
-MODEL_TAG = "penstock.model"
-DECISION_TAG, BYTES_TAG = "penstock.decision", "penstock.decision.bytes"
-FINGERPRINT_TAG = "penstock.fingerprint."
 ARTIFACTS = {
     "weights": "weights.safetensors",
     "state": "state.json",
@@ -134,8 +131,8 @@ def verify(version: Version, registry: Registry, store: Store) -> Verification:
 
 def _decision(version: Version, store: Store) -> tuple[Link, DecisionRecord | None]:
     """The bytes of the decision record against the version's tag."""
-    name, sha256 = "the decision record", version.tags.get(DECISION_TAG, "")
-    size = version.tags.get(BYTES_TAG, "")
+    name, sha256 = "the decision record", version.tags.get(tags.DECISION, "")
+    size = version.tags.get(tags.DECISION_BYTES, "")
     if not re.fullmatch("[0-9a-f]{64}", sha256) or not size.isdecimal():
         found = f"version {version.number} has no SHA-256 and size of one in its tags"
         return Link(name, found), None
@@ -204,13 +201,16 @@ def _tag_links(record: DecisionRecord, version: Version) -> Iterator[Link]:
     read = (record.stages["ingest"].record or {}) if "ingest" in record.stages else {}
     if "rows" in read:
         known["data"] = read["rows"]["blob"]["sha256"]
-    for tag, value in version.tags.items():
-        name = tag.removeprefix(FINGERPRINT_TAG)
-        if tag.startswith(FINGERPRINT_TAG) and name in known:
-            yield _equal(f"the version's tag {tag}", known[name], value)
+    try:
+        said = tags.fingerprints(version.tags)
+    except ValueError as error:
+        yield Link(f"the version's tag {tags.FINGERPRINTS}", f"it is no JSON: {error}")
+        return
+    for name in sorted(known.keys() & said.keys()):
+        yield _equal(f"the fingerprint of {name} on the version", known[name], said[name])
     parts = [record.files.get(name, "") for name in ("weights", "state", "policy")]
     model = fingerprint.of_json(parts)
-    yield _equal(f"the version's tag {MODEL_TAG}", model, version.tags.get(MODEL_TAG, "none"))
+    yield _equal(f"the version's tag {tags.MODEL}", model, version.tags.get(tags.MODEL, "none"))
     fit, decide = (record.stages.get(name) for name in ("fit", "decide"))
     if fit and fit.record:
         trained = [fit.record[name]["sha256"] for name in ("weights", "state")]

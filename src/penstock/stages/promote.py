@@ -149,11 +149,7 @@ def question(
     record = ledger.read_record(
         version.tags.get(tags.DECISION, ""), version.tags.get(tags.DECISION_BYTES, ""), store
     )
-    metrics = [
-        f"{tag.removeprefix(tags.METRIC)} {float(value):.4g}"
-        for tag, value in version.tags.items()
-        if tag.startswith(tags.METRIC)
-    ]
+    metrics = [f"{name} {value:.4g}" for name, value in tags.metrics(version.tags).items()]
     doubts = [f"- {c.label}: {c.why}" for c in record.checks if c.outcome in ("warn", "refuse")]
     page = url(record.run_id) if record.run_id else ""
     stands = f"version {champion.number} is in use" if champion else "there is no champion yet"
@@ -176,16 +172,6 @@ def question(
 
 def decision_of(record: DecisionRecord, version: Version, flow_run_id: str = "") -> Decision:
     """The decision that a record tells of, as far as it holds for any later one."""
-    metrics = {
-        tag.removeprefix(tags.METRIC): float(value)
-        for tag, value in version.tags.items()
-        if tag.startswith(tags.METRIC)
-    }
-    prints = {
-        tag.removeprefix(tags.FINGERPRINT): value
-        for tag, value in version.tags.items()
-        if tag.startswith(tags.FINGERPRINT)
-    }
     return Decision(
         verdict=record.verdict,
         model=version.name,
@@ -194,8 +180,8 @@ def decision_of(record: DecisionRecord, version: Version, flow_run_id: str = "")
         champion=record.champion,
         run_id=record.run_id,
         flow_run_id=flow_run_id,
-        fingerprints=prints,
-        metrics=metrics,
+        fingerprints=tags.fingerprints(version.tags),
+        metrics=tags.metrics(version.tags),
         checks=record.checks,
         why=record.why,
     )

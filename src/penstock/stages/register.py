@@ -10,6 +10,7 @@ Fitted, Policy, Scorecard, Verdict -> Decision
 
 from __future__ import annotations
 
+import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +114,7 @@ def register(
     table = store.table(test)
     marks = _tags(scorecard, verdict, test) | {tags.MODEL: model}
     marks[tags.PROFILE] = profile.fingerprint if profile else "none"
-    marks |= {f"{tags.FINGERPRINT}{k}": v for k, v in decision.fingerprints.items()}
+    marks[tags.FINGERPRINTS] = json.dumps(decision.fingerprints)
     files = files_of(fitted, policy, profile, store)
     expected = store.table(scorecard.predictions)
     servant = _Servant(registry, table, expected, pipeline)
@@ -205,5 +206,5 @@ def _tags(scorecard: Scorecard, verdict: Verdict, test: Rows) -> dict[str, str]:
         tags.VERDICT: "passed",
         tags.CHECKS: ", ".join(f"{count} {word}" for word, count in counts.items()),
         tags.TEST: test.blob.sha256,
-        **{tags.METRIC + metric: repr(v) for metric, v in values.items() if v is not None},
+        tags.METRICS: json.dumps({metric: v for metric, v in values.items() if v is not None}),
     }

@@ -132,6 +132,21 @@ def test_runs_of_one_pipeline_share_an_experiment_even_a_deleted_one(
     assert client.get_run(tracking.start("shared", {})).info.experiment_id == first
 
 
+def test_the_list_of_runs_shows_what_is_compared(connection: Connection) -> None:
+    tracking = Tracking(connection)
+    run_id = tracking.start("toy", {})
+    tracking.compare(run_id, ["evaluate/gain (USD)", "fit/seconds"], ["penstock.verdict"])
+    experiment = connection.client.get_experiment_by_name("toy")
+    assert experiment
+    view = json.loads(experiment.tags["mlflow.sharedViewState.penstock"])
+    assert view["selectedColumns"] == [
+        "attributes.`Source`",
+        "metrics.`evaluate/gain _USD_`",
+        "metrics.`fit/seconds`",
+        "tags.`penstock.verdict`",
+    ]
+
+
 def test_more_curves_and_params_than_one_request_holds(connection: Connection) -> None:
     tracking = Tracking(connection)
     run_id = tracking.start("large", {})
@@ -260,6 +275,8 @@ def test_versions_aliases_and_the_missing_champion(
     assert noted
     assert noted.tags == {"penstock.model": "a", "penstock.decision": "abc"}
     assert registry.version("toy", "9") is None
+    registry.describe("toy", "Who *buys*.")
+    assert connection.client.get_registered_model("toy").description == "Who *buys*."
     assert registry.version("nobody", "1") is None
 
     assert [version.number for version in registry.history("toy")] == ["1", "2"]

@@ -130,8 +130,7 @@ def registered(tmp_path: Path) -> Registered:
     parts = [fitted.weights.sha256, fitted.state.sha256, policy.fingerprint]
     tags = tags_of(blob) | {
         "penstock.model": fingerprint.of_json(parts),
-        "penstock.fingerprint.data": rows.blob.sha256,
-        "penstock.fingerprint.fit": fitted.fingerprint,
+        "penstock.fingerprints": json.dumps({"data": rows.blob.sha256, "fit": fitted.fingerprint}),
     }
     folder = tmp_path / "registry" / "1" / "artifacts"
     folder.mkdir(parents=True)
@@ -223,8 +222,10 @@ def test_a_record_that_was_written_anew_contradicts_itself(registered: Registere
 
 def test_changed_tags_are_found(registered: Registered) -> None:
     tags = registered.registry.versions["1"].tags
-    tags["penstock.fingerprint.data"] = "0" * 64
-    assert registered.broken == "the version's tag penstock.fingerprint.data"
+    tags["penstock.fingerprints"] = json.dumps({"data": "0" * 64})
+    assert registered.broken == "the fingerprint of data on the version"
+    tags["penstock.fingerprints"] = "{"
+    assert registered.broken == "the version's tag penstock.fingerprints"
     tags["penstock.decision"] = "../../secret"
     assert registered.broken == "the decision record"
 

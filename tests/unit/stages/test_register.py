@@ -218,7 +218,7 @@ def test_the_first_model_becomes_champion(tmp_path: Path) -> None:
     assert registry.aliases["champion"] == "1"
     assert decision.checks[-1].name == "servable"
     assert (decision.checks[-1].value, decision.checks[-1].outcome) == (0.0, "pass")
-    assert registry.versions[0].tags["penstock.metric.roc_auc"] == "0.9"
+    assert registry.versions[0].tags["penstock.metrics"] == '{"roc_auc": 0.9}'
 
 
 def test_a_refused_verdict_makes_no_version(tmp_path: Path) -> None:

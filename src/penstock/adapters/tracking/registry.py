@@ -123,6 +123,13 @@ class MlflowRegistry:
                 raise
         return Version(name, number, tags)
 
+    def describe(self, name: str, text: str) -> None:
+        """Say in Markdown what the model is for, on its page: above its versions."""
+        client = self.connection.client
+        with self.connection.reaching():
+            if client.get_registered_model(name).description != text[:DESCRIPTION_LENGTH]:
+                client.update_registered_model(name, text[:DESCRIPTION_LENGTH])
+
     def nominate(self, version: Version, tags: dict[str, str]) -> None:
         """Give it the alias ``challenger``, and write tags on it."""
         client = self.connection.client

@@ -41,6 +41,11 @@ page for language models: no curves, the run among *evaluation runs*."""
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 """The same, said to those servers that ask the experiment."""
 
+SHARED_VIEW = "penstock"
+SHARED_VIEW_TAG = f"mlflow.sharedViewState.{SHARED_VIEW}"
+"""A view of the run list that MLflow keeps with the experiment, opened by its key in the address.
+By itself the list has no column for any metric."""
+
 DIFF_BYTES = 1 << 20
 """Most of an uncommitted change that is kept (house choice)."""
 
@@ -186,6 +191,20 @@ class Tracking:
         """Set the description of a run, Markdown, which stands on its page and in the list."""
         self.tag(run_id, {DESCRIPTION: text})
 
+    def compare(self, run_id: str, metrics: Sequence[str], tags: Sequence[str]) -> None:
+        """Have the list of this run's experiment show these metrics and tags, a column each."""
+        columns = ["attributes.`Source`", *(f"metrics.`{key_of(name)}`" for name in metrics)]
+        columns += [f"tags.`{key_of(name)}`" for name in tags]
+        view = {
+            "selectedColumns": columns,
+            "orderByKey": "attributes.start_time",
+            "orderByAsc": False,
+        }
+        client = self.connection.client
+        with self.connection.reaching():
+            experiment = client.get_run(run_id).info.experiment_id
+            client.set_experiment_tag(experiment, SHARED_VIEW_TAG, json.dumps(view))
+
     def url(self, run_id: str) -> str:
         """Where a person sees the run; empty when no server shows it."""
         return self._page(run_id, "")
@@ -211,6 +230,7 @@ class Tracking:
             return {}
         found = {"MLflow run": self.url(run_id)}
         found["Report"] = self._page(run_id, f"/artifacts/{quote(report)}")
+        found["All runs"] = self._list(run_id)
         if version:
             path = f"models/{quote(model, safe='')}/versions/{quote(version, safe='')}"
             found[f"{model} v{version}"] = f"{self._base}/#/{path}{MODEL_TRAINING}"
@@ -224,9 +244,16 @@ class Tracking:
     def _page(self, run_id: str, path: str) -> str:
         if not self._base:
             return ""
+        return f"{self._experiment_page(run_id)}/runs/{run_id}{path}{MODEL_TRAINING}"
+
+    def _list(self, run_id: str) -> str:
+        page = f"{self._experiment_page(run_id)}/runs{MODEL_TRAINING}"
+        return f"{page}&viewStateShareKey={SHARED_VIEW}"
+
+    def _experiment_page(self, run_id: str) -> str:
         with self.connection.reaching():
             experiment = self.connection.client.get_run(run_id).info.experiment_id
-        return f"{self._base}/#/experiments/{experiment}/runs/{run_id}{path}{MODEL_TRAINING}"
+        return f"{self._base}/#/experiments/{experiment}"
 
     def _experiment(self, name: str) -> str:
         """The experiment of this name; made, or brought back from the bin, when needed."""
