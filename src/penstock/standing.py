@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +121,6 @@ class House:
     def tracking_uri(self) -> str:
         """MLflow, as a client on this machine reaches it."""
         return f"http://{reachable(self.host)}:{self.mlflow_port}"
-
-    def with_part(self, part: Part) -> House:
-        """The same house with this part in place of the one of its name."""
-        return replace(
-            self, parts=tuple(part if old.name == part.name else old for old in self.parts)
-        )
 
 
 def reachable(host: str) -> str:

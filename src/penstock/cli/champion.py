@@ -51,19 +51,16 @@ def promote(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import pipeline_file
-    from penstock.cli.running import prepared
-    from penstock.services import Services
+    from penstock.cli.running import prepared, services_of
 
-    path = pipeline_file.locate(pipeline)
-    services = Services(path)
+    services = services_of(pipeline)
     services.check_home()
     yes, name, reason = _answer(services, version, approve, reject, name, reason)
     with prepared(services):
         from flows.promote import promote_as as flow
         from flows.running import decision_of
 
-        decision = decision_of(flow, str(path), version, yes, name, reason)
+        decision = decision_of(flow, str(services.path), version, yes, name, reason)
     return _told(decision, json_)
 
 
@@ -95,12 +92,9 @@ def rollback(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import pipeline_file
-    from penstock.cli.running import prepared
-    from penstock.services import Services
+    from penstock.cli.running import prepared, services_of
 
-    path = pipeline_file.locate(pipeline)
-    services = Services(path)
+    services = services_of(pipeline)
     services.check_home()
     asked = {"name": name, "reason": reason}
     _complete(asked, f"penstock rollback {pipeline} --name YOU --reason WHY")
@@ -108,7 +102,7 @@ def rollback(
         from flows.rollback import rollback as flow
         from flows.running import decision_of
 
-        decision = decision_of(flow, str(path), asked["name"], asked["reason"], to)
+        decision = decision_of(flow, str(services.path), asked["name"], asked["reason"], to)
     return _told(decision, json_)
 
 
@@ -139,13 +133,10 @@ def retrain(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import pipeline_file
-    from penstock.cli.running import prepared
-    from penstock.services import Services
+    from penstock.cli.running import prepared, services_of
 
-    path = pipeline_file.locate(pipeline)
     overrides = overrides_of(set_ or [])
-    services = Services(path, overrides)
+    services = services_of(pipeline, overrides)
     services.check()
     with prepared(services):
         from flows.retrain import retrain as flow
@@ -153,7 +144,7 @@ def retrain(
         from penstock.outcomes import RetrainOrder
 
         why = reason or "Asked for at a terminal."
-        found = result_of(flow, str(path), why, if_due, overrides)
+        found = result_of(flow, str(services.path), why, if_due, overrides)
     if isinstance(found, RetrainOrder):
         answer = {"verdict": "not_due", "model": found.model, "why": found.why, "order": found.id}
         print(json.dumps(answer) if json_ else f"NOT RETRAINED: {found.model}\n  {found.why}")

@@ -41,19 +41,16 @@ def monitor(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import pipeline_file
-    from penstock.cli.running import prepared
-    from penstock.services import Services
+    from penstock.cli.running import prepared, services_of
 
-    path = pipeline_file.locate(pipeline)
-    services = Services(path)
+    services = services_of(pipeline)
     services.check_home()
     services.watching(current, labels, window)
     with prepared(services):
         from flows.monitor import monitor as flow
         from flows.running import result_of
 
-        drift = result_of(flow, str(path), current, labels, window)
+        drift = result_of(flow, str(services.path), current, labels, window)
     if json_:
         print(json.dumps(drift.answer()))
     else:

@@ -8,10 +8,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from penstock.services import Services
+
+
+def services_of(pipeline: str, overrides: dict[str, Any] | None = None) -> Services:
+    """What a pipeline reaches: a folder, a ``pipeline.yaml``, or a name under ``data/``."""
+    from penstock import pipeline_file
+    from penstock.services import Services
+
+    return Services(pipeline_file.locate(pipeline), overrides)
 
 
 @contextmanager

@@ -43,13 +43,10 @@ def score(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import pipeline_file
-    from penstock.cli.running import prepared
+    from penstock.cli.running import prepared, services_of
     from penstock.errors import NoVerdict
-    from penstock.services import Services
 
-    path = pipeline_file.locate(pipeline)
-    services = Services(path)
+    services = services_of(pipeline)
     services.check_home()
     services.scoring(input_, output, window)
     number = str(version) if version else ""
@@ -62,7 +59,7 @@ def score(
             from flows.running import result_of
             from flows.score import score as flow
 
-            scored = result_of(flow, str(path), input_, output, window, version)
+            scored = result_of(flow, str(services.path), input_, output, window, version)
     except NoVerdict as error:
         if json_:
             why = error.mistakes[0].found

@@ -35,19 +35,16 @@ def train(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import pipeline_file
-    from penstock.cli.running import prepared
-    from penstock.services import Services
+    from penstock.cli.running import prepared, services_of
 
-    path = pipeline_file.locate(pipeline)
     overrides = overrides_of(set_ or [])
-    services = Services(path, overrides)
+    services = services_of(pipeline, overrides)
     services.check()
     with prepared(services):
         from flows.running import decision_of
         from flows.train import train as flow
 
-        decision = decision_of(flow, str(path), refresh, overrides)
+        decision = decision_of(flow, str(services.path), refresh, overrides)
     if json_:
         print(json.dumps(decision.answer()))
     else:
@@ -70,11 +67,10 @@ def report(
     show
         Open it in the browser as well.
     """
-    from penstock import pipeline_file
+    from penstock.cli.running import services_of
     from penstock.errors import BadInput, Mistake
-    from penstock.services import Services
 
-    path = Services(pipeline_file.locate(pipeline)).reports / "latest.html"
+    path = services_of(pipeline).reports / "latest.html"
     if not path.is_file():
         raise BadInput(
             Mistake("a report follows a run", "no run yet", str(path), f"penstock train {pipeline}")
@@ -108,11 +104,10 @@ def verify(
     json_
         Print one JSON object on standard output and nothing else there.
     """
-    from penstock import pipeline_file
     from penstock.adapters import verification
-    from penstock.services import Services
+    from penstock.cli.running import services_of
 
-    services = Services(pipeline_file.locate(pipeline))
+    services = services_of(pipeline)
     services.connection.probe()
     registry, number = services.registry, str(version) if version else ""
     found = verification.version_of(services.spec.registered_name, number, registry)

@@ -65,11 +65,6 @@ def of(name: str) -> Metric:
     return METRICS[name]
 
 
-def is_better(name: str, value: float, than: float) -> bool:
-    """Whether ``value`` is strictly better than ``than``."""
-    return value > than if of(name).better == "higher" else value < than
-
-
 def gain(name: str, mine: float, theirs: float) -> float:
     """How much better: a difference, or for errors the share of the other's error saved.
 

@@ -170,7 +170,7 @@ def _check_words(rows: Grounds, words: pa.ChunkedArray, codes: pa.ChunkedArray) 
         raise BadInput(mistakes)
 
 
-def check_parts(part: np.ndarray, spec: SplitSpec) -> None:
+def check_parts(part: np.ndarray) -> None:
     """Refuse a division that leaves a part without rows."""
     counts = np.bincount(part, minlength=3)
     empty = [name for name, count in zip(division.PARTS, counts, strict=True) if not count]

@@ -23,7 +23,6 @@ from penstock.measure.bias.by_group import (
     Quantities,
     Scored,
     quantities,
-    rates,
     selection_of_classes,
     shares,
 )
@@ -265,7 +264,7 @@ def _figures(
         f"Of all rows: {rows.losses.mean():.4g}. Lines are 95% intervals.",
     )  # fmt: skip
     if before is not None and rows.num_classes == 2:
-        earlier = shares(*rates(before, by)["selection_rate"])
+        earlier = shares(*by.rates(before.target, before.decided)["selection_rate"])
         both = {"before": earlier, "after": found["selection_rate"]}
         figures[f"mitigation: {by.name}"] = _bars(
             f"Share decided {rows.layout.classes[1]!r} before and after mitigation, by {by.name}",

@@ -21,6 +21,7 @@ from penstock import tasks
 from penstock.errors import BadInput
 from penstock.evidence import Evidence, Figure, Table
 from penstock.measure import groups
+from penstock.measure.bias.by_group import Groups
 from penstock.measure.policy import choosing, conformal, decisions, effects, levelling
 from penstock.measure.policy import figures as policy_figures
 from penstock.measure.policy.costs import cost_threshold
@@ -204,12 +205,13 @@ def _by_group(
             f" from the shared {usual:.4g} on: {', '.join(found.small)}."
         )
     truth, sides = side.target, (before.outcome, side.outcome)
+    each = Groups(by, names, codes, np.ones(len(names), dtype=bool))
     positive = side.model.layout.classes[1]
     if found.thresholds:
-        told.notes.append(effects.price(truth, sides, codes, names, found.small))
-    told.tables["groups"] = effects.group_table(truth, sides, codes, names, found.thresholds, usual)
-    told.tables["gaps"] = effects.gap_table(truth, sides, codes, names, found.small)
-    told.figures["selection"] = policy_figures.selection(sides, codes, names, by, positive)
+        told.notes.append(effects.price(truth, sides, each, found.small))
+    told.tables["groups"] = effects.group_table(truth, sides, each, found.thresholds, usual)
+    told.tables["gaps"] = effects.gap_table(truth, sides, each, found.small)
+    told.figures["selection"] = policy_figures.selection(sides, each, positive)
     return side
 
 

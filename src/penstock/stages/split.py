@@ -63,7 +63,7 @@ def split(
     tell(0, 4, "reading")
     rows = _read(snapshot, spec, store)
     part = STRATEGIES[spec.strategy](rows)
-    check_parts(part, spec)
+    check_parts(part)
     tell(1, 4, "writing parts")
     train, valid, test = _write(snapshot.rows, part, store)
     parts = Split(train=train, valid=valid, test=test, layout=snapshot.layout)

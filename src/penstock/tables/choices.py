@@ -35,12 +35,12 @@ def check_choices(spec: Pipeline, layout: Layout) -> None:
         except BadInput as error:
             mistakes += error.mistakes
     levelled = spec.mitigated_column if spec.bias.mitigation == "thresholds" else ""
-    mistakes += decision_mistakes(spec.decision, layout, levelled) + _of_bias(spec, layout)
+    mistakes += decision_mistakes(spec.decision, layout, levelled) + _of_bias(spec)
     if mistakes:
         raise BadInput(mistakes)
 
 
-def _of_bias(spec: Pipeline, layout: Layout) -> list[Mistake]:
+def _of_bias(spec: Pipeline) -> list[Mistake]:
     bias, sensitive = spec.bias, spec.data.sensitive
     found = []
     if bias.mitigation != "none" and not sensitive:

@@ -103,10 +103,7 @@ def test_a_wrong_certainty_costs_much_but_not_infinitely():
     assert measure("log_loss", [0], [[0.0, 1.0]]) == pytest.approx(-math.log(1e-7))
 
 
-def test_is_better_knows_the_direction():
-    assert metrics.is_better("roc_auc", 0.9, than=0.8)
-    assert not metrics.is_better("rmse", 0.9, than=0.8)
-    assert not metrics.is_better("rmse", 0.8, than=0.8)
+def test_an_unknown_metric_is_a_key_error():
     with pytest.raises(KeyError):
         metrics.of("no_such_metric")
 

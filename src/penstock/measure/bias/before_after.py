@@ -9,7 +9,7 @@ import numpy as np
 from penstock.evidence import Table
 from penstock.measure import metrics
 from penstock.measure.bias import fairness
-from penstock.measure.bias.by_group import Groups, Scored, rates, shares
+from penstock.measure.bias.by_group import Groups, Scored, shares
 from penstock.spec import BiasSpec
 
 SAME = 5e-4
@@ -67,7 +67,7 @@ def _overall(rows: Scored) -> dict[str, float | None]:
 
 
 def _of_groups(rows: Scored, by: Groups) -> dict[str, float | None]:
-    counts = rates(rows, by)
+    counts = by.rates(rows.target, rows.decided)
     return {
         f"{name} of {group}": estimate.value
         for name in ("selection_rate", *fairness.RATES)

@@ -21,6 +21,9 @@ MOST_RESAMPLED = 10_000
 """Rows of a group that the bootstrap draws from (house choice: a second a column)."""
 NOTHING = Estimate(value=None)
 
+Counts = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Hits and totals of each of k groups."""
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -101,6 +104,20 @@ class Groups:
         """How many of these rows are in each group, ``int64[k]``."""
         return np.bincount(self.codes[which], minlength=len(self.names)).astype(np.int64)
 
+    def rates(self, target: NDArray[Any], decided: NDArray[Any]) -> dict[str, Counts]:
+        """Of two classes, the second is positive: hits and totals of each rate."""
+        positive, selected = target == 1, decided == 1
+        num_true, num_selected = self.count(positive), self.count(selected)
+        caught = self.count(positive & selected)
+        return {
+            "base_rate": (num_true, self.sizes),
+            "selection_rate": (num_selected, self.sizes),
+            "true_positive_rate": (caught, num_true),
+            "false_positive_rate": (num_selected - caught, self.sizes - num_true),
+            "precision": (caught, num_selected),
+            "accuracy": (self.count(positive == selected), self.sizes),
+        }
+
     @classmethod
     def of(cls, train: pa.ChunkedArray, test: pa.ChunkedArray, name: str) -> Groups:
         """Groups of test rows, as the training rows tell them apart.
@@ -156,7 +173,9 @@ def quantities(rows: Scored, by: Groups, seed: int) -> Quantities:
     """
     found: Quantities = {}
     if rows.num_classes == 2:
-        found |= {name: shares(*counts) for name, counts in rates(rows, by).items()}
+        found |= {
+            name: shares(*counts) for name, counts in by.rates(rows.target, rows.decided).items()
+        }
         found["calibration"] = means(rows.scores[:, 1] - rows.target, by)
     elif rows.num_classes:
         found["accuracy"] = shares(by.count(rows.decided == rows.target), by.sizes)
@@ -168,21 +187,6 @@ def quantities(rows: Scored, by: Groups, seed: int) -> Quantities:
         found[rows.metric] = declared(rows, by, seed)
     found["mean_loss"] = means(rows.losses, by)
     return found
-
-
-def rates(rows: Scored, by: Groups) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Of two classes, the second is positive: hits and totals of each rate, ``int64[k]`` each."""
-    positive, selected = rows.target == 1, rows.decided == 1
-    num_true, num_selected = by.count(positive), by.count(selected)
-    caught = by.count(positive & selected)
-    return {
-        "base_rate": (num_true, by.sizes),
-        "selection_rate": (num_selected, by.sizes),
-        "true_positive_rate": (caught, num_true),
-        "false_positive_rate": (num_selected - caught, by.sizes - num_true),
-        "precision": (caught, num_selected),
-        "accuracy": (by.count(positive == selected), by.sizes),
-    }
 
 
 def selection_of_classes(rows: Scored, by: Groups) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from penstock.errors import BadInput, Mistake
 from penstock.evidence import Check
 from penstock.measure import metrics
 from penstock.measure.bias import gaps
-from penstock.measure.bias.by_group import Groups, Scored, rates
+from penstock.measure.bias.by_group import Counts, Groups, Scored
 from penstock.measure.bias.gaps import Gap
 from penstock.measure.groups import MISSING, OTHER
 from penstock.records import Layout
@@ -27,8 +27,6 @@ PARITY, ODDS, WORST = "demographic_parity", "equalized_odds", "worst_group"
 RATES = ("true_positive_rate", "false_positive_rate")
 FEWEST = 10
 """Fewest rows that a remedy proposes to judge a group by (house choice)."""
-
-Counts = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def offered(layout: Layout) -> tuple[str, ...]:
@@ -93,6 +91,11 @@ class Judging:
         """Groups with enough rows."""
         return np.flatnonzero(self.by.sizes >= self.min_rows).tolist()
 
+    @property
+    def rates(self) -> dict[str, Counts]:
+        """Hits and totals of each rate in each group."""
+        return self.by.rates(self.rows.target, self.rows.decided)
+
     def checks(self) -> list[Check]:
         """One a quantity, and one for each group that has too few rows."""
         found = [self._too_few(code) for code in self._small()]
@@ -106,7 +109,7 @@ class Judging:
 
     def families(self) -> list[Counts]:
         """Hits and totals of TPR and FPR; both 0 in a group with too few of them to judge."""
-        counts, enough = rates(self.rows, self.by), self.by.sizes >= self.min_rows
+        counts, enough = self.rates, self.by.sizes >= self.min_rows
         both = []
         for name in RATES:
             hits, totals = counts[name]
@@ -117,7 +120,7 @@ class Judging:
     def parity(self) -> Check:
         """The smallest ratio of selection rates; 1: equal rates."""
         judged, names = self.judged, self.by.names
-        hits, totals = (counts[judged] for counts in rates(self.rows, self.by)["selection_rate"])
+        hits, totals = (counts[judged] for counts in self.rates["selection_rate"])
         gap, label = gaps.ratio(hits, totals, self.seed), self.rows.layout.classes[1]
         if gap is None:
             why = f"{label!r} is decided for none of {totals.sum()} rows: no rates to compare."
@@ -215,7 +218,7 @@ class Judging:
 
     def _one_class(self) -> list[Check]:
         """Groups with enough rows, but not of both classes: there is no TPR, or no FPR."""
-        base, sizes = rates(self.rows, self.by)["base_rate"]
+        base, sizes = self.rates["base_rate"]
         found = []
         for code in self.judged:
             for num, label in zip(
@@ -269,7 +272,7 @@ def summary(rows: Scored, by: Groups, min_rows: int) -> dict[str, float | None]:
     judged = judging.judged
     found: dict[str, float | None] = {}
     if rows.num_classes == 2:
-        hits, totals = rates(rows, by)["selection_rate"]
+        hits, totals = by.rates(rows.target, rows.decided)["selection_rate"]
         selected = hits[judged] / totals[judged]
         found["demographic_parity_difference"] = _range(selected)
         top = selected.max(initial=0)

@@ -45,8 +45,6 @@ class ViewTest:
         Shares.
     outside : float
         Share of the rows whose value no row of the reference had or reached.
-    outside_expected : float
-        What chance makes of that.
     cells : list of str
         Names of the cells.
     before, now : list of float
@@ -62,7 +60,6 @@ class ViewTest:
     missing_before: float
     missing_now: float
     outside: float
-    outside_expected: float
     cells: list[str]
     before: list[float]
     now: list[float]
@@ -107,7 +104,6 @@ def compare(
         missing_before=reference.missing / num_before,
         missing_now=current.missing / num_now,
         outside=float(beyond.mean()),
-        outside_expected=chance,
         cells=cell_names(reference),
         before=shares[0].tolist(),
         now=shares[1].tolist(),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import ndtr
 from scipy.stats import rankdata
 
 NUM_BINS = 64
@@ -158,8 +157,3 @@ def distance_of(value: float) -> float:
     from scipy.special import ndtri
 
     return float(math.sqrt(2) * ndtri(min(max(value, 1e-9), 1 - 1e-9)))
-
-
-def area_of(distance: float) -> float:
-    """Inverse of :func:`distance_of`."""
-    return float(ndtr(distance / math.sqrt(2)))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from penstock.evidence import Table
 from penstock.measure import metrics
+from penstock.measure.bias.by_group import Groups
 from penstock.measure.calibration import calibration
 from penstock.measure.policy.costs import mean_cost
 
@@ -54,39 +55,31 @@ Sides = tuple[Outcome, Outcome]
 """The same rows before and after."""
 
 
-def rates(
-    target: Codes, decided: Codes, codes: Codes, count: int
-) -> dict[str, NDArray[np.float64]]:
-    """Rates of the second of two classes in each group, ``float64[count]``, nan where undefined.
+QUANTITIES = {
+    "selection": "selection_rate",
+    "tpr": "true_positive_rate",
+    "fpr": "false_positive_rate",
+    "accuracy": "accuracy",
+}
+"""What is shown of each group, by its short name."""
 
-    Returns
-    -------
-    dict
-        ``rows``; ``selection``: share decided so; ``tpr``, ``fpr``: that share among the rows
-        of the second and of the first class; ``accuracy``.
+
+def rates_of(target: Codes, decided: Codes, by: Groups) -> dict[str, NDArray[np.float64]]:
+    """:data:`QUANTITIES` of the second of two classes, ``float64[k]``, nan where undefined.
 
     Examples
     --------
-    >>> truth, chosen = np.array([0, 1, 1]), np.array([1, 1, 0])
-    >>> rates(truth, chosen, np.zeros(3, dtype=np.int64), 1)["tpr"].tolist()
+    >>> by = Groups("sex", ["f"], np.zeros(3, dtype=np.int64), np.ones(1, dtype=bool))
+    >>> rates_of(np.array([0, 1, 1]), np.array([1, 1, 0]), by)["tpr"].tolist()
     [0.5]
     """
-
-    def per_group(marked: Bools) -> NDArray[np.float64]:
-        return np.bincount(codes, weights=marked, minlength=count).astype(np.float64)
-
-    def share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.divide(part, whole, out=np.full(count, np.nan), where=whole > 0)
-
-    chosen, true = decided == 1, target == 1
-    rows = per_group(np.ones(len(target), dtype=np.bool_))
-    return {
-        "rows": rows,
-        "selection": share(per_group(chosen), rows),
-        "tpr": share(per_group(chosen & true), per_group(true)),
-        "fpr": share(per_group(chosen & ~true), per_group(~true)),
-        "accuracy": share(per_group(decided == target), rows),
-    }
+    counts = by.rates(target, decided)
+    found = {}
+    for short, name in QUANTITIES.items():
+        hits, totals = counts[name]
+        nothing = np.full(len(totals), np.nan)
+        found[short] = np.divide(hits, totals, out=nothing, where=totals > 0)
+    return found
 
 
 def spread(found: dict[str, NDArray[np.float64]], large: Bools) -> dict[str, float]:
@@ -160,21 +153,17 @@ def _measures(
 
 
 def group_table(
-    target: Codes,
-    sides: Sides,
-    codes: Codes,
-    names: Sequence[str],
-    thresholds: dict[str, float],
-    usual: float,
+    target: Codes, sides: Sides, by: Groups, thresholds: dict[str, float], usual: float
 ) -> Table:
     """Threshold and rates of each group that has rows, before and after."""
-    first, second = (rates(target, side.decided, codes, len(names)) for side in sides)
+    first, second = (rates_of(target, side.decided, by) for side in sides)
     records: list[dict[str, Any]] = []
-    for at in np.flatnonzero(first["rows"]).tolist():
-        record: dict[str, Any] = {"group": names[at], "rows": int(first["rows"][at])}
-        record["threshold"] = thresholds.get(names[at], usual)
-        record["own"] = names[at] in thresholds
-        for quantity in ("selection", "tpr", "fpr", "accuracy"):
+    for at in np.flatnonzero(by.sizes).tolist():
+        name = by.names[at]
+        record: dict[str, Any] = {"group": name, "rows": int(by.sizes[at])}
+        record["threshold"] = thresholds.get(name, usual)
+        record["own"] = name in thresholds
+        for quantity in QUANTITIES:
             record[f"{quantity} before"] = float(first[quantity][at])
             record[f"{quantity} after"] = float(second[quantity][at])
         records.append(record)
@@ -182,11 +171,9 @@ def group_table(
     return Table.of("Groups before and after", records, note)
 
 
-def gap_table(
-    target: Codes, sides: Sides, codes: Codes, names: Sequence[str], small: Sequence[str]
-) -> Table:
+def gap_table(target: Codes, sides: Sides, by: Groups, small: Sequence[str]) -> Table:
     """Gaps between the groups before and after; those of too few rows are left out."""
-    first, second = _gaps(target, sides, codes, names, small)
+    first, second = _gaps(target, sides, by, small)
     records = [{"gap": name, "before": v, "after": second[name]} for name, v in first.items()]
     note = (
         "demographic_parity: least over largest selection rate, 1 is alike. equalized_odds: the"
@@ -197,11 +184,9 @@ def gap_table(
     return Table.of("Gaps before and after", records, note)
 
 
-def price(
-    target: Codes, sides: Sides, codes: Codes, names: Sequence[str], small: Sequence[str]
-) -> str:
+def price(target: Codes, sides: Sides, by: Groups, small: Sequence[str]) -> str:
     """What thresholds by group cost in accuracy, and what they do to both gaps, in a sentence."""
-    first, second = _gaps(target, sides, codes, names, small)
+    first, second = _gaps(target, sides, by, small)
     right = [float(np.mean(side.decided == target)) for side in sides]
     parts = [f"{name} from {first[name]:.3f} to {second[name]:.3f}" for name in first]
     return (
@@ -211,13 +196,10 @@ def price(
 
 
 def _gaps(
-    target: Codes, sides: Sides, codes: Codes, names: Sequence[str], small: Sequence[str]
+    target: Codes, sides: Sides, by: Groups, small: Sequence[str]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    held = np.bincount(codes, minlength=len(names)) > 0
-    large = held & ~np.isin(np.array(names), list(small))
-    first, second = (
-        spread(rates(target, side.decided, codes, len(names)), large) for side in sides
-    )
+    large = (by.sizes > 0) & ~np.isin(np.array(by.names), list(small))
+    first, second = (spread(rates_of(target, side.decided, by), large) for side in sides)
     return first, second
 
 

@@ -5,7 +5,6 @@ Scores and decisions without and with a policy -> Figure
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,34 +12,28 @@ from numpy.typing import NDArray
 
 from penstock.evidence import Figure, Series
 from penstock.measure import curves
+from penstock.measure.bias.by_group import Groups, shares
 from penstock.measure.curves import NUM_POINTS
-from penstock.measure.intervals import wilson
 from penstock.measure.policy.effects import Codes, Sides
 from penstock.measure.policy.thresholds import Cuts, Quality
 
 
-def selection(
-    sides: Sides, codes: Codes, names: Sequence[str], column: str, positive: str
-) -> Figure:
+def selection(sides: Sides, by: Groups, positive: str) -> Figure:
     """Selection rate of each group before and after, with Wilson intervals."""
-    total = np.bincount(codes, minlength=len(names))
-    shown = np.flatnonzero(total).tolist()
+    shown = np.flatnonzero(by.sizes).tolist()
     series = []
     for word, side in zip(("before", "after"), sides, strict=True):
-        hits = np.bincount(codes, weights=side.decided == 1, minlength=len(names))
-        ends = [wilson(int(hits[at]), int(total[at])) for at in shown]
+        every = shares(by.count(side.decided == 1), by.sizes)
+        found = [every[at] for at in shown]
         series.append(
             Series(
-                name=word,
-                x=[names[at] for at in shown],
-                y=[float(hits[at] / total[at]) for at in shown],
-                low=[low for low, _ in ends],
-                high=[high for _, high in ends],
-                style="bars",
+                name=word, style="bars", x=[by.names[at] for at in shown],
+                y=[e.value for e in found], low=[e.low for e in found],
+                high=[e.high for e in found],
             )
-        )
+        )  # fmt: skip
     return Figure(
-        title=f"Selection rate by {column}",
+        title=f"Selection rate by {by.name}",
         x="",
         y=f"share decided {positive}",
         series=series,

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from penstock.measure.bias.by_group import Groups
 from penstock.measure.policy import figures as policy_figures
 from penstock.measure.policy.effects import Outcome
 from penstock.measure.policy.thresholds import Cuts, thrift
@@ -11,7 +12,8 @@ def test_selection_rates_stand_inside_their_intervals_for_groups_with_rows():
     codes, scores = rng.integers(0, 3, 600), np.full((600, 2), 0.5)
     sides = tuple(Outcome(scores, (rng.random(600) < p).astype(np.int64)) for p in (0.3, 0.6))
     names = ["a", "b", "c", "(other)"]
-    figure = policy_figures.selection(sides, codes, names, "g", "yes")
+    by = Groups("g", names, codes, np.ones(4, dtype=bool))
+    figure = policy_figures.selection(sides, by, "yes")
     for series in figure.series:
         assert series.x == ["a", "b", "c"]
         for low, y, high in zip(series.low, series.y, series.high, strict=True):
