@@ -140,10 +140,9 @@ def test_the_list_of_runs_shows_what_is_compared(connection: Connection) -> None
     assert experiment
     view = json.loads(experiment.tags["mlflow.sharedViewState.penstock"])
     assert view["selectedColumns"] == [
-        "attributes.`Source`",
+        "tags.`penstock.verdict`",
         "metrics.`evaluate/gain _USD_`",
         "metrics.`fit/seconds`",
-        "tags.`penstock.verdict`",
     ]
 
 

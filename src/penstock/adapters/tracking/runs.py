@@ -193,11 +193,13 @@ class Tracking:
 
     def compare(self, run_id: str, metrics: Sequence[str], tags: Sequence[str]) -> None:
         """Have the list of this run's experiment show these metrics and tags, a column each."""
-        columns = ["attributes.`Source`", *(f"metrics.`{key_of(name)}`" for name in metrics)]
-        columns += [f"tags.`{key_of(name)}`" for name in tags]
+        columns = [f"tags.`{key_of(name)}`" for name in tags]
+        columns += [f"metrics.`{key_of(name)}`" for name in metrics]
+        newest = "attributes.start_time"
         view = {
             "selectedColumns": columns,
-            "orderByKey": "attributes.start_time",
+            "columnOrder": [newest, *columns],
+            "orderByKey": newest,
             "orderByAsc": False,
         }
         client = self.connection.client
