@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from penstock import pipeline_file, settings
+from penstock.adapters.store import SharedStore
 from penstock.adapters.tracking.connection import Connection, without_secrets
 from penstock.errors import PenstockError
 from penstock.services import Services
@@ -76,6 +77,8 @@ def findings(pipeline: str = "") -> list[Finding]:
     found += [_gpu(device), _writable("home", places.home)]
     if not places.store.is_relative_to(places.home):
         found.append(_writable("store", places.store))
+    if places.store_url:
+        found.append(_shared(places))
     found += [_disk(places.store), _mlflow(places), _prefect(places), _telemetry()]
     return found
 
@@ -171,6 +174,17 @@ def _writable(what: str, path: Path) -> Finding:
     return Finding(True, what, f"{path}{'' if path.exists() else ' (made by the first run)'}")
 
 
+def _shared(places: settings.Settings) -> Finding:
+    """The store that machines share."""
+    try:
+        store = SharedStore(places.store, places.store_url)
+        store.probe()
+    except PenstockError as error:
+        first = error.mistakes[0]
+        return Finding(False, "shared store", f"{first.where}: {first.found}", first.remedy)
+    return Finding(True, "shared store", store.address)
+
+
 def _disk(path: Path) -> Finding:
     place = settings.existing(path)
     free = shutil.disk_usage(place).free / GIB
@@ -192,8 +206,8 @@ def _mlflow(places: settings.Settings) -> Finding:
 
 
 def _prefect(places: settings.Settings) -> Finding:
-    """The server that ``PREFECT_API_URL`` names."""
-    address = os.environ.get("PREFECT_API_URL", "")
+    """The server that ``PREFECT_API_URL`` names, or that of ``penstock up``."""
+    address = places.prefect_api_url
     if not address:
         return Finding(True, "Prefect", f"started for each run, kept in {places.home / 'prefect'}")
     shown = without_secrets(address)

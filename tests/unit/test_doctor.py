@@ -58,6 +58,17 @@ def test_addresses_that_do_not_answer_are_told_without_their_passwords(monkeypat
         assert remedy in found[name].remedy
 
 
+def test_a_shared_store_is_asked_and_left_as_it_is(empty, monkeypatch):
+    monkeypatch.setenv("PENSTOCK_STORE", f"file://{empty}/mount")
+    found = by_name(findings())
+    assert found["shared store"].ok
+    assert not (empty / "mount").exists()
+    monkeypatch.setenv("PENSTOCK_STORE", "http://anna:geheim@127.0.0.1:9/store")
+    shared = by_name(findings())["shared store"]
+    assert not shared.ok
+    assert "geheim" not in shared.found + shared.remedy
+
+
 def test_a_corrupt_database_and_a_file_in_the_way_of_home(empty, monkeypatch):
     (empty / "mlflow.db").write_bytes(b"no database" * 100)
     (empty / "home").write_text("a file")

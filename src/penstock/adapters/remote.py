@@ -114,10 +114,22 @@ def size(files: Any, path: str) -> int | None:
     return found["size"] or 0 if found["type"] == "file" else None
 
 
+def probe(files: Any, path: str) -> None:
+    """Raise what the file system raises when nobody answers or there is no such bucket."""
+    if _whole_put(files):
+        files.ls(path.partition("/")[0], refresh=True)
+    else:
+        size(files, path)
+
+
+def _whole_put(files: Any) -> bool:
+    protocols = {files.protocol} if isinstance(files.protocol, str) else set(files.protocol)
+    return bool(protocols & WHOLE_PUT)
+
+
 def put(files: Any, local: Path, path: str) -> None:
     """Copy a local file to a path: whole, or not at all."""
-    protocols = {files.protocol} if isinstance(files.protocol, str) else set(files.protocol)
-    if protocols & WHOLE_PUT:
+    if _whole_put(files):
         files.put_file(str(local), path)
         return
     unfinished = f"{path}.{uuid.uuid4().hex}.unfinished"

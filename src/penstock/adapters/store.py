@@ -194,6 +194,11 @@ class SharedStore(LocalStore):
             self._fetch(blob)
         return super().path(blob)
 
+    def probe(self) -> None:
+        """Ask whether it is there, and change nothing; StoreError when it is not."""
+        with remote.reaching(self.address, StoreError, writing=True):
+            remote.probe(self._files, self._place)
+
     def _fetch(self, blob: Blob) -> None:
         key = self._key(blob)
         with self._unfinished(Path(blob.key).suffix) as path:

@@ -190,5 +190,8 @@ def test_a_store_without_an_answer_says_so(s3_server, bucket, tmp_path):
     (store,) = machines(tmp_path, "s3://no-such-bucket-anywhere", 1)
     with pytest.raises(StoreError, match="s3://no-such-bucket-anywhere"):
         store.keep_bytes(b"water", ".json")
+    with pytest.raises(StoreError, match="s3://no-such-bucket-anywhere"):
+        store.probe()
+    machines(tmp_path, f"{bucket}/nothing/yet", 1)[0].probe()
     with pytest.raises(BadInput, match="no password"):
         SharedStore(tmp_path, "ftp://u:geheim@host/store")
