@@ -109,7 +109,8 @@ import pyarrow.parquet as pq
 import torch
 package, rows, count, threads = sys.argv[1:]
 sys.path.insert(0, str(Path(package) / "code"))
-from penstock.model import Model, typed_as
+from penstock.model import Model
+from penstock.tables.typed import typed_as
 if int(threads):
     torch.set_num_threads(int(threads))
 model = Model.load(Path(package) / "artifacts")

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
@@ -28,6 +27,7 @@ from penstock.learning.sizing import shape_of, sized
 from penstock.measure import groups
 from penstock.records import Column, Layout, Policy
 from penstock.spec import ModelSpec
+from penstock.tables.typed import typed_as
 
 FORMAT = 1
 """Version of the state file: a reader refuses another one."""
@@ -180,7 +180,8 @@ class Model:
             When the state's format is another one.
         """
         learnt = Learnt.from_json(state.read_text(encoding="utf-8"), str(state))
-        network = learnt.network()
+        with torch.random.fork_rng(devices=[]):  # drawn before they are read
+            network = learnt.network()
         network.load_state_dict(load_file(weights))
         return cls(learnt, network, policy, device)
 
@@ -199,18 +200,18 @@ class Model:
             When a column is absent or cannot be read as its type.
         """
         typed = typed_as(table, self.layout.features)
-        parts = [
-            self.scores_of(self._encoded(typed.slice(at, SCORE_ROWS))) for at in self._starts(typed)
-        ]
+        parts = []
+        for at in self._starts(typed):
+            rows = self._encoded(typed.slice(at, SCORE_ROWS))
+            parts.append(self.scored(outputs_of(self.network, rows, self.device)))
         return np.concatenate(parts)
 
     def encoded(self, table: pa.Table) -> Encoded:
         """What the network reads, of a table that fits in memory encoded."""
         return self._encoded(typed_as(table, self.layout.features))
 
-    def scores_of(self, rows: Encoded) -> NDArray[Any]:
-        """Scores of encoded rows, as :meth:`scores`."""
-        outputs = outputs_of(self.network, rows, self.device)
+    def scored(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """Scores of the network's outputs, as :meth:`scores`."""
         scores = self.task.decode(outputs, self.learnt.target)
         return self.task.tempered(scores, self.policy.temperature)
 
@@ -291,82 +292,6 @@ class Model:
 
     def _encoded(self, table: pa.Table) -> Encoded:
         return Encoded.of(self.learnt.encode(table), table.num_rows)
-
-
-def typed_as(table: pa.Table, wanted: list[Column]) -> pa.Table:
-    """These columns of a table in their Arrow types.
-
-    Raises
-    ------
-    BadInput
-        Naming every column that is absent or holds a value that its type cannot.
-    """
-    columns, mistakes = {}, []
-    for column in wanted:
-        times = table.column_names.count(column.name)
-        if times != 1:
-            found = "it is absent" if not times else f"it stands there {times} times"
-            mistakes.append(Mistake("the column is in the input, once", found, column.name))
-            continue
-        try:
-            columns[column.name] = _cast(table[column.name], _arrow_type(column.arrow_type))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            rule = f"the column holds {column.arrow_type}"
-            mistakes.append(Mistake(rule, str(error).splitlines()[0], column.name))
-    if mistakes:
-        raise BadInput(mistakes)
-    return pa.table(columns)
-
-
-def _arrow_type(name: str) -> pa.DataType:
-    if name.startswith("timestamp"):
-        return pa.timestamp("us")
-    named = {"bool": pa.bool_(), "binary": pa.binary(), "string": pa.string()}
-    return named.get(name) or pa.type_for_alias(name)
-
-
-def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    """Values in a type, or in a wider one that encoders read as well."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_decimal(column.type):
-        column = column.cast(pa.float64())
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-    number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
-    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    if pa.types.is_integer(wanted) and number:
-        return _whole(column)
-    if pa.types.is_boolean(wanted) and text:
-        return _truth(column)
-    if pa.types.is_timestamp(wanted) and text:
-        return _moments(column)
-    return column.cast(wanted, safe=not (number or pa.types.is_timestamp(wanted)))
-
-
-def _whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Numbers as integers if all are whole: pandas and JSON write integers with nulls as floats."""
-    if pa.types.is_integer(column.type):
-        return column
-    fits = pc.and_(pc.equal(column, pc.floor(column)), pc.less(pc.abs(column), 2.0**63))
-    return column.cast(pa.int64()) if pc.all(fits).as_py() is not False else column
-
-
-def _truth(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text as booleans; null where it says neither."""
-    words = pc.utf8_lower(pc.utf8_trim_whitespace(column))
-    known = pc.is_in(words, value_set=pa.array(["true", "t", "false", "f"], words.type))
-    true = pc.is_in(words, value_set=pa.array(["true", "t"], words.type))
-    return pc.if_else(known, true, pa.scalar(None, pa.bool_()))
-
-
-def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """ISO 8601 text as points in time; those with a zone in UTC."""
-    zoned = pc.match_substring_regex(column, r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$")
-    nothing = pa.scalar(None, column.type)
-    there = pc.if_else(zoned, column, nothing).cast(pa.timestamp("us", "UTC"))
-    here = pc.if_else(zoned, nothing, column).cast(pa.timestamp("us"))
-    return pc.coalesce(there.cast(pa.timestamp("us")), here)
 
 
 def _kind(arrow_type: str) -> str:

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import save_file
 
 from penstock.errors import BadInput
-from penstock.model import POLICY, STATE, WEIGHTS, Learnt, Model, typed_as
+from penstock.model import POLICY, STATE, WEIGHTS, Learnt, Model
 from penstock.records import Column, Layout, Policy
 from penstock.spec import ModelSpec
+from penstock.tables.typed import typed_as
 
 KINDS = {
     "n": ("numeric", "double"), "i": ("numeric", "int64"), "code": ("category", "int64"),

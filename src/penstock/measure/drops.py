@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,30 +10,11 @@ from numpy.typing import NDArray
 
 from penstock.measure import metrics
 from penstock.measure.intervals import Z95, resamples
+from penstock.measure.predictions import Answers
 
 NUM_DRAWS = 100
 """Resamples behind a standard error (house choice: it is then good to 7%)."""
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Scores of rows, and the policy's decisions on them.
-
-    Attributes
-    ----------
-    scores : float[n, classes] or float[n]
-        Probabilities or values.
-    decided : int64[n] or float[n]
-        Class codes or values.
-    """
-
-    scores: Array
-    decided: Array
-
-    def rows(self, rows: Array) -> Scored:
-        """Those of some rows."""
-        return Scored(self.scores[rows], self.decided[rows])
 
 
 def worse(name: str, before: Any, after: Any) -> Any:
@@ -48,13 +28,13 @@ def worse(name: str, before: Any, after: Any) -> Any:
     return before - after if metrics.of(name).better == "higher" else after - before
 
 
-def measured(name: str, target: Array, scored: Scored) -> float:
+def measured(name: str, target: Array, scored: Answers) -> float:
     """The metric of all rows."""
     return metrics.of(name).measure(target, scored.scores, scored.decided)
 
 
 def draws(
-    name: str, target: Array, scored: Scored, seed: int, num: int = NUM_DRAWS
+    name: str, target: Array, scored: Answers, seed: int, num: int = NUM_DRAWS
 ) -> NDArray[np.float64]:
     """The metric over bootstrap resamples of the rows, ``float64[num]``.
 
@@ -62,12 +42,12 @@ def draws(
     """
     last = scored.scores[:, -1] if scored.scores.ndim == 2 else scored.scores
     order = np.argsort(last, kind="stable")  # resamples then come sorted: metrics that sort fly
-    target, scored = target[order], scored.rows(order)
+    target, scored = target[order], scored.of(order)
     found = np.empty(num)
     for number, rows in enumerate(resamples(len(target), seed, num)):
         times = np.bincount(rows, minlength=len(order))[order]
         drawn = np.repeat(np.arange(len(order)), times)
-        found[number] = measured(name, target[drawn], scored.rows(drawn))
+        found[number] = measured(name, target[drawn], scored.of(drawn))
     return found
 
 

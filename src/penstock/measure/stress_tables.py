@@ -37,6 +37,10 @@ class Shift(Protocol):
     def stands_for(self) -> str:
         """What in the world it stands for."""
 
+    @property
+    def remedy(self) -> str:
+        """What to do where it costs much."""
+
     def clause(self, column: str, strength: float) -> str:
         """What happens to a column at a strength."""
 

@@ -30,6 +30,7 @@ from penstock.model import Model
 from penstock.ports import Progress, Store
 from penstock.records import Estimate, Findings, Fitted, Layout, Policy, Rows, Scorecard
 from penstock.spec import BiasSpec
+from penstock.tables.typed import noting
 
 INTERVALS = (
     "Intervals: 95%; Wilson for shares, standard error for means, bootstrap over the group's rows"
@@ -135,12 +136,9 @@ def _groups(
     seen, new = store.table(train, sensitive), store.table(test, sensitive)
     found = []
     for name in sensitive:
-        try:
+        rule = "a sensitive column holds names, numbers or times"
+        with noting(mistakes, rule, name, "take it out of data.sensitive"):
             found.append(Groups.of(seen[name], new[name], name))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            rule = "a sensitive column holds names, numbers or times"
-            text = str(error).splitlines()[0]
-            mistakes.append(Mistake(rule, text, name, "take it out of data.sensitive"))
     if mistakes:
         raise BadInput(mistakes)
     return found

@@ -27,11 +27,12 @@ from penstock.measure.policy import figures as policy_figures
 from penstock.measure.policy.costs import cost_threshold
 from penstock.measure.policy.effects import Outcome
 from penstock.measure.policy.thresholds import Cuts
-from penstock.model import Model, typed_as
+from penstock.model import Model
 from penstock.ports import Progress, Store
 from penstock.records import Fitted, Layout, Policy, Rows
 from penstock.spec import DecisionSpec
 from penstock.tables.decision import decision_mistakes
+from penstock.tables.typed import typed_as
 
 SAME_ROWS = (
     "The rows that chose this radius also chose the epoch at which training stopped and, if any,"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,20 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from penstock.bench import Bench, drawn
 from penstock.evidence import Check, Evidence
 from penstock.learning import attribution
 from penstock.learning.attribution import Attributions
-from penstock.learning.encodings import (
-    Exchange,
-    affordable,
-    encodings,
-    work_of_exchange,
-    work_of_row,
-)
+from penstock.learning.encodings import affordable, encodings, work_of_exchange, work_of_row
 from penstock.measure import attribution_tables, drops, ranks
 from penstock.measure.attribution_tables import Importance
-from penstock.measure.drops import Scored
 from penstock.measure.intervals import Z95, mean_interval
+from penstock.measure.predictions import Answers
 from penstock.model import Model
 from penstock.ports import Progress, Store
 from penstock.records import Findings, Fitted, Policy, Rows
@@ -102,8 +96,7 @@ def explain(
     store, progress
         Where rows are; who is told.
     """
-    with torch.random.fork_rng(devices=[]):  # a network is made before its weights are read
-        model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
+    model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
     study = Study(model, store.table(train), store.table(test), seed)
     found = study.attributions()
     names = model.network.names
@@ -132,7 +125,7 @@ def explain(
     return Findings(evidence=evidence)
 
 
-class Study:
+class Study(Bench):
     """A sample of test rows, encoded once, and the baseline that they are held against.
 
     Parameters
@@ -146,21 +139,13 @@ class Study:
     """
 
     def __init__(self, model: Model, train: pa.Table, test: pa.Table, seed: int):
-        self.model, self.seed = model, seed
         network, one = model.network, model.encoded(test.slice(0, 1))
         work = work_of_row(network, one)
         shuffles = (
             work_of_exchange(network, one) * NUM_SHUFFLES * min(MAX_COLUMNS, len(network.names))
         )
         count = affordable(test.num_rows, shuffles, WORK, LEAST_SHUFFLED, MOST_SHUFFLED)
-        chosen = np.random.default_rng(seed).choice(test.num_rows, count, replace=False)
-        table = test.take(pa.array(chosen))
-        self.target = model.task.encode_target(table[model.layout.target], model.layout)
-        self.encoded = encodings(network, model.encoded(table))
-        self.exchange = Exchange(network, self.encoded)
-        scores = self.scores_of(self.exchange.outputs())
-        self.before = Scored(scores, model.decided(table, scores))
-        self.table = table
+        super().__init__(model, test.take(pa.array(drawn(test, count, seed))), seed)
         steps = work * attribution.NUM_STEPS * 3  # there and back
         self.num_rows = affordable(count, steps, WORK, LEAST_ROWS, MOST_ROWS)
         copies = steps * (NUM_COPIES + 1)
@@ -181,12 +166,6 @@ class Study:
         if not self.model.layout.classes:
             return None
         return torch.from_numpy(self.before.decided[: self.num_rows].astype(np.int64))
-
-    def scores_of(self, outputs: NDArray[np.float32]) -> NDArray[Any]:
-        """Tempered scores of the network's outputs."""
-        model = self.model
-        scores = model.task.decode(outputs, model.learnt.target)
-        return model.task.tempered(scores, model.policy.temperature)
 
     def attributions(self) -> Attributions:
         """Of the first rows of the sample, which come in no order of theirs."""
@@ -212,7 +191,7 @@ class Study:
 
     def importance(self, name: str, metric: str) -> Importance:
         """What shuffling one column costs."""
-        model, here = self.model, self.encoded[:, self.exchange.spans[name]]
+        model, here = self.model, self.here(name)
         rng = np.random.default_rng([self.seed, model.network.names.index(name)])
         target, losses = self.target, model.task.row_losses(self.before.scores, self.target)
         base = drops.measured(metric, target, self.before)
@@ -221,8 +200,8 @@ class Study:
         for _ in range(NUM_SHUFFLES):
             dealt = here[torch.from_numpy(rng.permutation(len(target)))]
             everyone = torch.arange(len(target))
-            scores = self.scores_of(self.exchange.outputs_with(name, dealt, everyone))
-            after = Scored(scores, model.decided(self.table, scores))
+            scores = self.scores_with(name, dealt, everyone)
+            after = Answers(scores, model.decided(self.table, scores))
             values.append(drops.worse(metric, base, drops.measured(metric, target, after)))
             again = drops.draws(metric, target, after, self.seed)
             samples.append(drops.worse(metric, pairs, again))

@@ -9,26 +9,18 @@ Fitted, Policy, test rows -> Findings
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import torch
-from numpy.typing import NDArray
 
 from penstock import modalities
-from penstock.evidence import Check, Evidence
+from penstock.bench import Bench, drawn
+from penstock.evidence import Evidence
 from penstock.learning.attribution import sensitivity
-from penstock.learning.encodings import (
-    Exchange,
-    affordable,
-    column_encodings,
-    encodings,
-    work_of_exchange,
-)
-from penstock.measure import drops, stress_tables
-from penstock.measure.drops import Scored
+from penstock.learning.encodings import affordable, column_encodings, work_of_exchange
+from penstock.measure import stress_tables
+from penstock.measure.predictions import Answers
+from penstock.measure.stress_drops import Trial, Trials
 from penstock.modalities import Stress
 from penstock.model import Model
 from penstock.ports import Progress, Store
@@ -42,42 +34,6 @@ WORK = 2e11
 seconds on two cores)."""
 PROBE_ROWS = 300
 """Rows by which columns are chosen where there are many (house choice)."""
-MIN_ROWS = 50
-"""Fewer rows in a half of the sample say `insufficient` (house choice)."""
-NUM_CHECK_DRAWS = 300
-"""Resamples behind the check's interval (house choice)."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One column under one stress at one strength.
-
-    Attributes
-    ----------
-    column : str
-        That was stressed.
-    stress : Stress
-        From the column's modality.
-    place : int
-        0 mild, 1 middle, 2 strong.
-    after : Scored
-        What became of the scores and decisions.
-    """
-
-    column: str
-    stress: Stress
-    place: int
-    after: Scored
-
-    @property
-    def strength(self) -> float:
-        """As the stress counts it."""
-        return self.stress.strengths[self.place]
-
-    @property
-    def clause(self) -> str:
-        """What happened, in words."""
-        return self.stress.clause(self.column, self.strength)
 
 
 def stress(
@@ -98,21 +54,21 @@ def stress(
     store, progress
         Where rows are; who is told.
     """
-    with torch.random.fork_rng(devices=[]):  # a network is made before its weights are read
-        model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
-    bench = Bench(model, store.table(test), seed)
+    model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
+    bench = Stressed(model, store.table(test), seed)
     columns, notes = bench.columns()
-    trials = []
+    every: list[Trial] = []
     for number, name in enumerate(columns):
         progress(number, len(columns) + 1, name)
-        trials += bench.trials(name)
+        every += bench.trials(name)
     progress(len(columns), len(columns) + 1, "intervals")
-    records = measured(fitted.metric, bench, trials, seed)
+    trials = Trials(fitted.metric, bench.target, bench.before, every, seed)
+    records = trials.measured()
     evidence = Evidence(
-        checks=[stress_drop(fitted.metric, bench, trials, seed)],
+        checks=[trials.stress_drop(bench.constant())],
         tables={
-            "stresses": stress_tables.table(records, fitted.metric, bench.summary(fitted.metric)),
-            "legend": stress_tables.legend(trial.stress for trial in trials),
+            "stresses": stress_tables.table(records, fitted.metric, trials.summary()),
+            "legend": stress_tables.legend(trial.stress for trial in every),
         },
         figures=stress_tables.figures(records, fitted.metric),
         notes=[*notes, *stress_tables.notes(records)],
@@ -121,8 +77,8 @@ def stress(
     return Findings(evidence=evidence)
 
 
-class Bench:
-    """A sample of the test rows, encoded and scored once, on which columns are exchanged.
+class Stressed(Bench):
+    """A sample of the test rows whose columns are stressed.
 
     Parameters
     ----------
@@ -135,34 +91,12 @@ class Bench:
     """
 
     def __init__(self, model: Model, test: pa.Table, seed: int):
-        self.model, self.seed = model, seed
         work_a_row = work_of_exchange(model.network, model.encoded(test.slice(0, 1)))
         num_columns = min(MAX_COLUMNS, len(model.layout.features))
         passes = max(1, 9 * num_columns)  # three stresses, three strengths
         count = affordable(test.num_rows, work_a_row * passes, WORK, LEAST_ROWS, MOST_ROWS)
-        chosen = np.random.default_rng(seed).choice(test.num_rows, count, replace=False)
-        self.table = test.take(pa.array(np.sort(chosen)))
-        self.reduce()
-        self.target = model.task.encode_target(self.table[model.layout.target], model.layout)
-        self.encoded = encodings(model.network, model.encoded(self.table))
-        self.exchange = Exchange(model.network, self.encoded)
-        scores = self.scores_of(self.exchange.outputs())
-        self.before = Scored(scores, model.decided(self.table, scores))
-
-    def reduce(self) -> None:
-        """Read costly columns once, into what the encoder sees of them."""
-        for column in self.model.layout.features:
-            modality = modalities.load(column.modality)
-            if hasattr(modality, "reduced"):
-                state = self.model.learnt.columns[column.name]
-                small = modality.reduced(self.table[column.name], state)
-                self.table = _exchanged(self.table, column.name, small)
-
-    def scores_of(self, outputs: NDArray[np.float32]) -> NDArray[Any]:
-        """Tempered scores of the network's outputs."""
-        model = self.model
-        scores = model.task.decode(outputs, model.learnt.target)
-        return model.task.tempered(scores, model.policy.temperature)
+        table = test.take(pa.array(np.sort(drawn(test, count, seed))))
+        super().__init__(model, _reduced(model, table), seed)
 
     def columns(self) -> tuple[list[str], list[str]]:
         """Names of the columns to stress, and what the reader should know of the choice."""
@@ -190,13 +124,14 @@ class Bench:
     def trials(self, name: str) -> list[Trial]:
         """One column under each of its stresses at each strength."""
         modality = modalities.load(self.model.layout.column(name).modality)
-        return [
-            Trial(name, stress, place, self.after(name, stress, place))
-            for stress in modality.STRESSES
-            for place in range(len(stress.strengths))
-        ]
+        found = []
+        for stress in modality.STRESSES:
+            for place in range(len(stress.strengths)):
+                after = self.after(name, stress, place)
+                found.append(Trial(name, stress, place, after, self.flipped(after)))
+        return found
 
-    def after(self, name: str, stress: Stress, place: int) -> Scored:
+    def after(self, name: str, stress: Stress, place: int) -> Answers:
         """Scores and decisions with the column stressed; rows that encode alike keep theirs."""
         modality = modalities.load(self.model.layout.column(name).modality)
         state = self.model.learnt.columns[name]
@@ -206,17 +141,14 @@ class Bench:
             self.table[name], state, stress.name, stress.strengths[place], rng
         )
         found = column_encodings(self.model.network, name, modality.encode(column, state))
-        here = self.encoded[:, self.exchange.spans[name]]
-        rows = torch.nonzero((found != here).any(dim=1))[:, 0]
+        rows = torch.nonzero((found != self.here(name)).any(dim=1))[:, 0]
         scores = self.before.scores.copy()
         if len(rows):
-            scores[rows.numpy()] = self.scores_of(
-                self.exchange.outputs_with(name, found[rows], rows)
-            )
+            scores[rows.numpy()] = self.scores_with(name, found[rows], rows)
         table = _exchanged(self.table, name, column)
-        return Scored(scores, self.model.decided(table, scores))
+        return Answers(scores, self.model.decided(table, scores))
 
-    def flipped(self, after: Scored) -> float:
+    def flipped(self, after: Answers) -> float:
         """Share of the rows that are decided otherwise.
 
         A value is decided otherwise when it moves by more than the radius of the prediction
@@ -229,138 +161,20 @@ class Bench:
         usual = float(np.mean(np.abs(self.before.scores - self.target)))
         return float(np.mean(moved > (usual if radius is None else radius)))
 
-    def summary(self, name: str) -> str:
-        """How the sample fares without a shift."""
-        value = drops.measured(name, self.target, self.before)
-        said = f"On {len(self.target)} test rows; without a shift {name} is {value:.4f}"
-        sure, right = confidence(self.before), accuracy(self.before, self.target)
-        if sure is None or right is None:
-            return f"{said}."
-        return f"{said}, confidence {sure:.3f}, accuracy {right:.3f}."
-
-    def constant(self) -> Scored:
+    def constant(self) -> Answers:
         """The best constant prediction for the sample."""
         scores = self.model.task.constant(self.target, self.model.layout)
-        return Scored(scores, scores.argmax(axis=1) if scores.ndim == 2 else scores)
+        return Answers(scores, scores.argmax(axis=1) if scores.ndim == 2 else scores)
 
 
-def confidence(scored: Scored) -> float | None:
-    """Mean probability of the most probable class; None for values, which have none."""
-    return float(scored.scores.max(axis=1).mean()) if scored.scores.ndim == 2 else None
-
-
-def accuracy(scored: Scored, target: NDArray[Any]) -> float | None:
-    """Share of rows whose most probable class is true; None for values."""
-    if scored.scores.ndim != 2:
-        return None
-    return float(np.mean(scored.scores.argmax(axis=1) == target))
-
-
-def measured(name: str, bench: Bench, trials: list[Trial], seed: int) -> list[dict[str, Any]]:
-    """What each trial cost, the worst first.
-
-    Parameters
-    ----------
-    name : str
-        The declared metric.
-    bench, trials
-        Before and after.
-    seed : int
-        Of the resamples, which are the same for all trials.
-    """
-    target = bench.target
-    before = drops.measured(name, target, bench.before)
-    pairs = drops.draws(name, target, bench.before, seed)
-    sure, right = confidence(bench.before), accuracy(bench.before, target)
-    records = []
-    for trial in trials:
-        after = drops.measured(name, target, trial.after)
-        drop = drops.worse(name, before, after)
-        samples = drops.worse(name, pairs, drops.draws(name, target, trial.after, seed))
-        low, high = drops.around(drop, samples)
-        record: dict[str, Any] = {"column": trial.column, "stress": trial.stress.name}
-        record["strength"] = trial.strength
-        record |= {name: after, "drop": drop, "low": low, "high": high}
-        record |= {"flipped": bench.flipped(trial.after), "place": trial.place}
-        if sure is not None and right is not None:
-            record["confidence"] = confidence(trial.after)
-            record["accuracy"] = accuracy(trial.after, target)
-            record["surer"] = record["confidence"] - sure
-            record["righter"] = record["accuracy"] - right
-        records.append(record)
-    return sorted(records, key=lambda record: -np.nan_to_num(record["drop"], nan=-np.inf))
-
-
-def stress_drop(name: str, bench: Bench, trials: list[Trial], seed: int) -> Check:
-    """The largest drop at the mildest strength, as a share of the gain over a constant.
-
-    The worst of many looks bad by chance, so it is chosen on one half of the sample and measured
-    on the other; the interval is a paired bootstrap over that half.
-    """
-    mild = [trial for trial in trials if trial.place == 0]
-    first = np.random.default_rng([seed, 1]).permutation(len(bench.target)) % 2 == 0
-    halves = {"choose": np.flatnonzero(first), "measure": np.flatnonzero(~first)}
-    if not mild or len(halves["measure"]) < MIN_ROWS:
-        return _insufficient(
-            f"{len(mild)} shifts on {len(bench.target)} test rows: there is too little to measure."
-        )
-    rows = halves["choose"]
-    before = drops.measured(name, bench.target[rows], bench.before.rows(rows))
-    chosen = [
-        drops.worse(name, before, drops.measured(name, bench.target[rows], trial.after.rows(rows)))
-        for trial in mild
-    ]
-    worst = mild[int(np.argmax(np.nan_to_num(chosen, nan=-np.inf)))]
-    value, low, high, gain = _share(name, bench, worst, halves["measure"], seed)
-    if not gain > 0:
-        return _insufficient(
-            f"On {len(halves['measure'])} test rows the model shows no gain over a constant in"
-            f" {name} that a shift could cost."
-        )
-    return Check(
-        name="stress_drop",
-        stage="stress",
-        value=value,
-        low=low,
-        high=high,
-        burden="disprove",
-        why=f"Where {worst.clause}, {value:.1%} of the gain over a constant in {name} is lost"
-        f" (95%: {low:.1%} to {high:.1%}): of {len(mild)} mild shifts the worst, chosen on one"
-        f" half of {len(bench.target)} test rows and measured on the other (column"
-        f" {worst.column}, stress {worst.stress.name}: {worst.stress.stands_for}).",
-        remedy=worst.stress.remedy,
-    )
-
-
-def _share(
-    name: str, bench: Bench, trial: Trial, rows: NDArray[Any], seed: int
-) -> tuple[float, float, float, float]:
-    """Share of the gain that a trial costs, its interval, and the gain's lower bound."""
-    target = bench.target[rows]
-    parts = [scored.rows(rows) for scored in (bench.before, trial.after, bench.constant())]
-    values = [drops.measured(name, target, part) for part in parts]
-    sampled = [drops.draws(name, target, part, seed, NUM_CHECK_DRAWS) for part in parts]
-    gain = drops.worse(name, values[0], values[2])
-    gains = drops.worse(name, sampled[0], sampled[2])
-    lost = drops.worse(name, sampled[0], sampled[1])
-    known = np.isfinite(gains) & np.isfinite(lost) & (gains > 0)
-    if not np.isfinite(gain) or known.mean() < 0.5:
-        return np.nan, np.nan, np.nan, np.nan
-    low, high = np.quantile(lost[known] / gains[known], [0.025, 0.975])
-    least, _ = drops.around(gain, gains)
-    value = drops.worse(name, values[0], values[1]) / gain if gain > 0 else np.nan
-    return float(value), float(low), float(high), float(least)
-
-
-def _insufficient(why: str) -> Check:
-    return Check(
-        name="stress_drop",
-        stage="stress",
-        enough=False,
-        burden="disprove",
-        why=why,
-        remedy="bring more test rows, or features that tell the target",
-    )
+def _reduced(model: Model, table: pa.Table) -> pa.Table:
+    """Costly columns read once, into what the encoder sees of them."""
+    for column in model.layout.features:
+        modality = modalities.load(column.modality)
+        if hasattr(modality, "reduced"):
+            small = modality.reduced(table[column.name], model.learnt.columns[column.name])
+            table = _exchanged(table, column.name, small)
+    return table
 
 
 def _exchanged(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:

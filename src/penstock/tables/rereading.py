@@ -30,6 +30,7 @@ from penstock.tables.arrow_types.levels import (
 )
 from penstock.tables.arrow_types.numbers import AFFIXES, STYLES, NumberForm, best_form
 from penstock.tables.arrow_types.times import DATES, parse_times, time_reading
+from penstock.tables.typed import UNREADABLE
 
 LEAST_VALUES = 20
 """So many values of which fewer than half can be read make a wrong column; of fewer ones, those
@@ -100,7 +101,7 @@ class Rereader:
             if pa.types.is_string(raw.type):
                 return self._from_text(raw)
             return self._from_values(raw)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        except UNREADABLE as error:
             raise BadInput(self._wrong(f"type {raw.type}")) from error
 
     def _from_text(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
