@@ -36,7 +36,7 @@ def publish(run: Run, decision: Decision) -> Decision:
     Decision
         With run ids, timings and the report's path.
     """
-    from penstock.adapters import card, report
+    from penstock.adapters import card, report, report_markdown
 
     name = f"{run.mlflow_run or flow_run.id}.html"
     path = run.services.reports / name
@@ -60,7 +60,7 @@ def publish(run: Run, decision: Decision) -> Decision:
     write(run.services.reports / "latest.json", json.dumps(decision.answer(), indent=2))
     _log_to_mlflow(run, decision, html)
     around = _but(pages, "MLflow run") | prefect
-    run.services.tracking.describe(run.mlflow_run, report.brief(decision, records, around))
+    run.services.tracking.describe(run.mlflow_run, report_markdown.brief(decision, records, around))
     if made:
         run.services.registry.describe(decision.model, card.line_card(run.spec))
     _show_in_prefect(run, decision, records, pages)
@@ -81,12 +81,12 @@ def _show_in_prefect(
     run: Run, decision: Decision, records: dict[str, Record], pages: dict[str, str]
 ) -> None:
     """The report, its tables and the links, as artifacts of the run's page."""
-    from penstock.adapters import report
+    from penstock.adapters import report_markdown
 
     key = key_of(run)
     for what, table in {
-        "metrics": report.metrics_table(decision, records),
-        "checks": report.checks_table(decision.checks),
+        "metrics": report_markdown.metrics_table(decision, records),
+        "checks": report_markdown.checks_table(decision.checks),
     }.items():
         if table:
             create_table_artifact(table, key=f"{key}-{what}", description=what.capitalize())
@@ -97,7 +97,7 @@ def _show_in_prefect(
     if not pages:  # no server shows it, so a person opens the file
         text = f"On the machine that ran it: `{decision.report}`"
         create_markdown_artifact(text, key=f"{key}-report-file", description="Report (HTML)")
-    text = report.markdown(decision, records, pages)
+    text = report_markdown.markdown(decision, records, pages)
     create_markdown_artifact(text, key=f"{key}-report", description="What was decided")
 
 

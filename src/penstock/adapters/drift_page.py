@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from penstock.adapters import charts
 from penstock.adapters.markdown import UNPRINTABLE, escaped, pipes
-from penstock.adapters.report import grid_of, is_safe, template
+from penstock.adapters.report import template
+from penstock.adapters.summary import grid_of, is_safe
 from penstock.adapters.wording import bracketed, estimated
 from penstock.outcomes import Drift
 from penstock.records import Estimate

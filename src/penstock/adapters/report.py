@@ -1,4 +1,4 @@
-"""Tell a person what a run found: one HTML file, or a page of Markdown.
+"""Tell a person what a run found, in one HTML file.
 
 Decision, records -> str
 
@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,60 +22,34 @@ from markupsafe import Markup
 
 from penstock import fingerprint
 from penstock.adapters import charts
-from penstock.adapters.markdown import UNPRINTABLE, escaped, pipes
+from penstock.adapters.markdown import UNPRINTABLE
+from penstock.adapters.summary import (
+    SEVERITY,
+    SYMBOLS,
+    VERDICTS,
+    Grid,
+    estimates,
+    grid_of,
+    is_safe,
+    scores_of,
+    sentence,
+    urgent_first,
+)
 from penstock.adapters.wording import (
-    bracketed,
-    column,
-    decimals,
     duration,
     estimated,
-    fixed,
     heading,
     limit,
     measured,
     number,
 )
-from penstock.evidence import Check, Evidence, Table
+from penstock.evidence import Check, Evidence
 from penstock.outcomes import Decision
-from penstock.records import Estimate, Fitted, Record, Scorecard, Snapshot, Split
+from penstock.records import Fitted, Record, Snapshot, Split
 from penstock.spec import Gates, Pipeline
 
 LIBRARIES = ("penstock", *fingerprint.NUMERIC_LIBRARIES, "mlflow", "prefect")
 """What a run's numbers may depend on, and so what the report names with its version."""
-
-
-SYMBOLS = {
-    "pass": "✓", "note": "i", "warn": "!", "insufficient": "?", "refuse": "✕", "unjudged": "·",
-}  # fmt: skip
-
-
-SEVERITY = ("refuse", "insufficient", "warn", "note", "unjudged", "pass")
-"""Outcomes, the most urgent first."""
-
-
-VERDICTS = {
-    "registered": ("✓", "Registered"),
-    "kept_champion": ("↺", "Champion kept"),
-    "awaiting_approval": ("…", "Awaiting approval"),
-    "refused": ("✕", "Refused"),
-}
-
-
-SHOWN = {
-    "register": ("contest", "contest_by_group"),
-    "bias": ("mitigation", "groups", "gaps"),
-    "decide": ("before_after",),
-    "objective": ("losses",),
-    "explain": ("columns",),
-}
-"""Stages, the most telling first, and those of their tables that stand in the Markdown: a page of
-Markdown is read from top to bottom, and the HTML report holds them all (house choice)."""
-
-LONGEST_TABLE = 20
-"""Most rows of a table in the Markdown (house choice)."""
-
-URL_SIGNS = "/:?#=&%@+,;~.-_[]!$'()*"
-"""What stays as it is in an address; a blank or an angle would end the link."""
 
 
 def render(
@@ -111,7 +84,7 @@ def render(
         decision=decision,
         pipeline=pipeline,
         verdict=VERDICTS[decision.verdict],
-        sentence=_sentence(decision, blocking),
+        sentence=sentence(decision, blocking),
         blocking=blocking,
         warned=warned,
         example=Check(
@@ -119,7 +92,7 @@ def render(
         ),
         facts=_facts(records, decision, pipeline),
         data=_data_line(records, pipeline),
-        scores=_scores(records, decision),
+        scores=scores_of(records, decision),
         declared=_declared_metric(records, pipeline),
         links=[(label, url, is_safe(url)) for label, url in (links or {}).items()],
         sections=_sections(decision, records),
@@ -129,119 +102,6 @@ def render(
         written=datetime.now(UTC),
     )
     return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", page)
-
-
-def markdown(
-    decision: Decision, records: Mapping[str, Record], links: Mapping[str, str] | None = None
-) -> str:
-    """Write a compact report for a Markdown artifact.
-
-    Parameters
-    ----------
-    decision, records, links
-        As for :func:`render`.
-
-    Returns
-    -------
-    str
-        GitHub-flavoured Markdown; every value from data is escaped for Markdown and HTML.
-    """
-    parts = [brief(decision, records, links)]
-    for stage, names in SHOWN.items():
-        found = records[stage].evidence.tables if stage in records else {}
-        shown = [_table(t) for key, t in found.items() if key.partition(":")[0] in names]
-        parts += [f"## {heading(stage)}", *shown] if shown else []
-    if decision.checks:
-        rows = [
-            [
-                f"{SYMBOLS[c.outcome]} {c.outcome}",
-                c.label,
-                bracketed(*measured(c)),
-                limit(c),
-                c.why,
-            ]
-            for c in _urgent_first(decision.checks)
-        ]
-        parts += ["## Checks", pipes(["outcome", "check", "value", "limit", "why"], rows)]
-    return "\n\n".join(parts) + "\n"
-
-
-def brief(
-    decision: Decision, records: Mapping[str, Record], links: Mapping[str, str] | None = None
-) -> str:
-    """The verdict, why, what to do about it, and the metrics, as Markdown.
-
-    Parameters
-    ----------
-    decision, records, links
-        As for :func:`render`.
-    """
-    refusing = [c for c in decision.checks if c.blocks]
-    blocking = refusing if decision.verdict == "refused" else []
-    symbol, word = VERDICTS[decision.verdict]
-    parts = [f"# {symbol} {word}", escaped(_sentence(decision, blocking))]
-    if decision.why:
-        parts.append(escaped(decision.why))
-    places = [
-        f"[{escaped(label)}](<{quote(url, safe=URL_SIGNS)}>)"
-        for label, url in (links or {}).items()
-        if is_safe(url)
-    ]
-    if places:
-        parts.append(" · ".join(places))
-    if blocking:
-        parts.append("## What to do")
-        parts.append("\n".join(_todo(check) for check in blocking))
-    scores = _scores(records, decision)
-    if scores:
-        parts += ["## How good it is", pipes(["metric", *scores.columns], scores.plain())]
-        parts.append("In brackets: 95% interval.")
-    return "\n\n".join(parts)
-
-
-def checks_table(checks: Iterable[Check]) -> list[dict[str, str]]:
-    """The checks as rows of a table artifact, the most urgent first."""
-    return [
-        {
-            "outcome": f"{SYMBOLS[check.outcome]} {check.outcome}",
-            "check": check.label,
-            "value": bracketed(*measured(check)),
-            "limit": limit(check),
-            "why": check.why,
-            "remedy": check.remedy if check.outcome != "pass" else "",
-        }
-        for check in _urgent_first(checks)
-    ]
-
-
-def metrics_table(decision: Decision, records: Mapping[str, Record]) -> list[dict[str, str]]:
-    """The metrics of the model and of the baselines as rows of a table artifact."""
-    scores = _scores(records, decision)
-    if scores is None:
-        return []
-    return [dict(zip(["metric", *scores.columns], row, strict=True)) for row in scores.plain()]
-
-
-@dataclass(frozen=True)
-class _Scores:
-    """Rows of the table of metrics: name, model, and one cell a baseline."""
-
-    columns: list[str]
-    rows: list[tuple[str, tuple[str, str], list[str]]]
-
-    def plain(self) -> list[list[str]]:
-        """The rows as plain text."""
-        return [[name, bracketed(*estimate), *others] for name, estimate, others in self.rows]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table as text, with the columns that hold numbers (set flush right)."""
-
-    title: str
-    note: str
-    columns: list[tuple[str, bool]]
-    rows: list[list[str]]
 
 
 @dataclass(frozen=True)
@@ -288,7 +148,7 @@ def _sections(decision: Decision, records: Mapping[str, Record]) -> list[_Sectio
 
 
 def _section(name: str, decision: Decision, record: Record | None) -> _Section:
-    checks = _urgent_first(check for check in decision.checks if check.stage == name)
+    checks = urgent_first(check for check in decision.checks if check.stage == name)
     evidence = record.evidence if record else Evidence()
     seconds = decision.timings.get(name, record.seconds if record else None)
     return _Section(
@@ -308,28 +168,10 @@ def _section(name: str, decision: Decision, record: Record | None) -> _Section:
     )
 
 
-def _urgent_first(checks: Iterable[Check]) -> list[Check]:
-    return sorted(checks, key=lambda check: SEVERITY.index(check.outcome))
-
-
 def _counts(checks: list[Check]) -> list[tuple[str, int]]:
     """How many checks had each outcome, the most urgent first."""
     found = [(word, sum(check.outcome == word for check in checks)) for word in SEVERITY]
     return [(word, count) for word, count in found if count]
-
-
-def _sentence(decision: Decision, blocking: list[Check]) -> str:
-    """The verdict in one sentence."""
-    version = f" v{decision.version}" if decision.version else ""
-    if decision.verdict == "registered":
-        return f"{decision.model}{version} is the champion."
-    if decision.verdict == "kept_champion":
-        return f"{decision.model}: the champion{version} stays in use."
-    if decision.verdict == "awaiting_approval":
-        return f"{decision.model}{version} is the challenger and waits for a person's yes."
-    names = list(dict.fromkeys(check.name.replace("_", " ") for check in blocking))
-    gates = f" Stopped by: {', '.join(names)}." if names else ""
-    return f"{decision.model} was not registered.{gates}"
 
 
 def _facts(
@@ -338,7 +180,7 @@ def _facts(
     """The few numbers on top: label, number, small print."""
     facts = []
     declared = _declared_metric(records, pipeline)
-    estimate = _estimates(records, decision).get(declared)
+    estimate = estimates(records, decision).get(declared)
     if estimate:
         value, span = estimated(estimate)
         facts.append((declared, value, f"95% interval {span}" if span else ""))
@@ -380,53 +222,6 @@ def _declared_metric(records: Mapping[str, Record], pipeline: Pipeline) -> str:
     return fitted.metric if fitted else pipeline.objective.metric
 
 
-def _estimates(records: Mapping[str, Record], decision: Decision) -> dict[str, Estimate]:
-    card = next((r for r in records.values() if isinstance(r, Scorecard)), None)
-    if card:
-        return card.metrics
-    return {name: Estimate(value=value) for name, value in decision.metrics.items()}
-
-
-def _scores(records: Mapping[str, Record], decision: Decision) -> _Scores | None:
-    """The metrics with intervals beside those of the baselines."""
-    metrics = _estimates(records, decision)
-    card = next((r for r in records.values() if isinstance(r, Scorecard)), None)
-    baselines = card.baselines if card else {}
-    rows = []
-    for name, estimate in metrics.items():
-        others = [scores.get(name) for scores in baselines.values()]
-        places = decimals([estimate.value, *others])
-        cells = [fixed(value, places) for value in others]
-        rows.append((name, estimated(estimate, places), cells))
-    return _Scores(["model", *baselines], rows) if rows else None
-
-
-def grid_of(table: Table) -> Grid:
-    """A table as text, column by column."""
-    columns = []
-    shown = []
-    for n, name in enumerate(table.columns):
-        values = [row[n] if n < len(row) else None for row in table.rows]
-        numeric, texts = column(values)
-        columns.append((name, numeric))
-        shown.append(texts)
-    rows = [list(row) for row in zip(*shown, strict=True)]
-    return Grid(table.title, table.note, columns, rows)
-
-
-def _table(table: Table) -> str:
-    """A table of evidence as Markdown, cut where it grows long."""
-    shown = grid_of(table)
-    parts = [f"**{escaped(table.title)}**"]
-    if shown.rows:
-        parts.append(pipes([name for name, _ in shown.columns], shown.rows[:LONGEST_TABLE]))
-    left = len(shown.rows) - LONGEST_TABLE
-    more = f"{left} more rows stand in the HTML report." if left > 0 else ""
-    if told := f"{table.note} {more}".strip():
-        parts.append(escaped(told))
-    return "\n\n".join(parts)
-
-
 def _about(check: Check) -> str:
     """What the check's gate is about, in the spec's own words."""
     field = Gates.model_fields.get(check.name)
@@ -442,13 +237,3 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:  # an optional one: nothing to say
             continue
     return {"python": platform.python_version(), **installed}
-
-
-def is_safe(url: str) -> bool:
-    """Whether a click on this address opens a page and runs nothing."""
-    return urlsplit(url.strip()).scheme.lower() in ("", "http", "https")
-
-
-def _todo(check: Check) -> str:
-    text = f"- **{escaped(check.label)}**: {escaped(check.why)}"
-    return f"{text} *To do:* {escaped(check.remedy)}" if check.remedy else text

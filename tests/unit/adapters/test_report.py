@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from penstock.adapters import charts, drawing, report
+from penstock.adapters import charts, drawing, report, report_markdown
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.outcomes import Decision
 from penstock.records import (
@@ -409,12 +409,12 @@ def test_a_page_with_odd_characters_is_still_utf8():
 
 
 def test_markdown_tells_the_same_and_escapes_it():
-    text = report.markdown(registered(), adult_records())
+    text = report_markdown.markdown(registered(), adult_records())
     assert text.startswith("# ✓ Registered\n\nadult-income v3 is the champion.\n")
     assert "| roc\\_auc | 0.9298 \\[0.9262 to 0.9334\\] | 0.5000 | 0.9051 | 0.9272 |" in text
     nasty = Check(name="equal_rows", stage="split", value=1, outcome="refuse",
                   why="a|b <img src=x> `c`\nd", remedy="[go](http://x)")  # fmt: skip
-    text = report.markdown(Decision(verdict="refused", model="m", checks=[nasty]), {})
+    text = report_markdown.markdown(Decision(verdict="refused", model="m", checks=[nasty]), {})
     assert "Stopped by: equal rows." in text
     assert (
         "| ✕ refuse | split/equal\\_rows | 1 | no limit | a\\|b &lt;img src=x&gt; \\`c\\` d |"
@@ -431,7 +431,7 @@ def test_markdown_shows_the_tables_that_tell_most_and_leads_to_other_pages():
         "register": Record(evidence=Evidence(tables={"contest": contest})),
     }
     links = {"MLflow run": "http://h/#/runs/1?a=b", "bad": "javascript:alert(1)"}
-    text = report.markdown(registered(), records, links)
+    text = report_markdown.markdown(registered(), records, links)
     assert "[MLflow run](<http://h/#/runs/1?a=b>)" in text
     assert "javascript" not in text
     assert text.index("## Register") < text.index("## Bias") < text.index("## Checks")
@@ -443,13 +443,13 @@ def test_markdown_shows_the_tables_that_tell_most_and_leads_to_other_pages():
 
 
 def test_tables_of_the_run_page():
-    worst, *_, last = report.checks_table(adult_checks())
+    worst, *_, last = report_markdown.checks_table(adult_checks())
     assert worst["outcome"].split()[1] != "pass"
     assert (last["outcome"], last["remedy"]) == ("✓ pass", "")
-    first = report.metrics_table(registered(), adult_records())[0]
+    first = report_markdown.metrics_table(registered(), adult_records())[0]
     assert first["metric"] == "roc_auc"
     assert first["model"] == "0.9298 [0.9262 to 0.9334]"
-    assert report.metrics_table(Decision(verdict="refused", model="m"), {}) == []
+    assert report_markdown.metrics_table(Decision(verdict="refused", model="m"), {}) == []
 
 
 @pytest.mark.parametrize(
