@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 VERDICT = "penstock.verdict"
 """``passed``: without it a version is not served."""
@@ -47,6 +48,6 @@ def fingerprints(tags: Mapping[str, str]) -> dict[str, str]:
     return {name: str(value) for name, value in _object(tags, FINGERPRINTS).items()}
 
 
-def _object(tags: Mapping[str, str], name: str) -> dict[str, object]:
+def _object(tags: Mapping[str, str], name: str) -> dict[str, Any]:
     found = json.loads(tags.get(name) or "{}")
     return found if isinstance(found, dict) else {}

@@ -21,7 +21,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
 from matplotlib.font_manager import FontProperties
 
-from penstock.adapters.drawing import INK, MUTED, PALETTE, RULE, STYLE, UNPRINTABLE, draw, shorten
+from penstock.adapters.axes import INK, MUTED, RULE, UNPRINTABLE, shorten
+from penstock.adapters.drawing import PALETTE, STYLE, draw
 from penstock.adapters.wording import NO_LIMIT
 from penstock.evidence import Check, Figure
 from penstock.measure.judging import held
