@@ -32,6 +32,8 @@ SUPPORT_LIMIT = 0.2
 reference's rows then has a fifth of the window's: they are twenty times as frequent."""
 
 Harm = Literal["none", "estimated", "realised", "unknown"]
+Sign = Literal["fall", "excess"]
+"""The declared metric is worse than on the test rows; the loss is above what scores promise."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def decide(
         level = budget * share
         if loss.p_value > level and not drifted:
             continue
-        if not drifted or is_beyond(loss, margin, level):
+        if not drifted or beyond(loss, margin, level):
             return Alarm(loss.kind, p_value)
     speaks = any(loss.kind == "realised" and share == 1.0 for loss, share in known)
     if drifted and unsupported > SUPPORT_LIMIT and not speaks:
@@ -141,10 +143,22 @@ def decide(
     return Alarm("none", p_value)
 
 
-def is_beyond(loss: Loss, margin: float, level: float) -> bool:
-    """Whether harm is shown to be more than the margin, at this level."""
+def beyond(loss: Loss, margin: float, level: float) -> list[Sign]:
+    """Which signs of harm are shown to be more than the margin, at this level.
+
+    Examples
+    --------
+    >>> lower = Measured(0.2, 0.01)  # the metric fell, while losses are those that were promised
+    >>> beyond(Loss("realised", 1.0, lower, 0.9, Measured(-0.1, 0.01)), 0.05, 0.01)
+    ['fall']
+    """
     reach = stats.norm.isf(level)
-    for harm, limit in ((loss.fall, margin * loss.scale), (loss.excess, margin)):
-        if np.isfinite(harm.value) and harm.value - reach * harm.error > limit:
-            return True
-    return False
+    signs: dict[Sign, tuple[Measured, float]] = {
+        "fall": (loss.fall, margin * loss.scale),
+        "excess": (loss.excess, margin),
+    }
+    return [
+        sign
+        for sign, (harm, limit) in signs.items()
+        if np.isfinite(harm.value) and harm.value - reach * harm.error > limit
+    ]

@@ -17,7 +17,7 @@ from penstock.measure import groups
 from penstock.measure.bias import fairness
 from penstock.measure.bias.by_group import Groups, Scored, quantities
 from penstock.measure.drift import charts
-from penstock.measure.drift.alarm import SUPPORT_LIMIT, Loss
+from penstock.measure.drift.alarm import SUPPORT_LIMIT, Loss, Sign, beyond
 from penstock.measure.drift.changes import SEED, Changes, Found
 from penstock.measure.drift.reference import Reference
 from penstock.measure.drift.two_sample import RARE
@@ -51,14 +51,24 @@ def sentence(drift: Drift, known: list[tuple[Loss, float]], margin: float) -> st
             f" tested on (limit {SUPPORT_LIMIT:.0%}): {WORDS['unknown']}. Look at the columns that"
             " changed most: a unit, a missing column, a new source?"
         )
-    loss = next(loss for loss, _ in known if loss.kind == drift.harm)
-    shown = _p(loss.p_value)
-    if math.isfinite(loss.excess.value):
-        shown = f"loss {loss.excess.value:+.1%} above what the scores promise, {shown}"
+    loss, share = next((loss, share) for loss, share in known if loss.kind == drift.harm)
+    shown = _harm(drift, loss, beyond(loss, margin, drift.budget * share))
     before = changed if drift.drifted else "The inputs are as before, but "
     words = WORDS[drift.harm]
     words = words if not drift.drifted else words[0].upper() + words[1:]
     return f"{before}{' ' if drift.drifted else ''}{words} ({shown}). {_performance(drift)}"
+
+
+def _harm(drift: Drift, loss: Loss, signs: list[Sign]) -> str:
+    """What the alarm rests on: where nothing drifted, the loss; else what is beyond the margin."""
+    found = []
+    if drift.drifted and "fall" in signs:
+        share = loss.fall.value / loss.scale if loss.scale else math.nan
+        found.append(f"{drift.metric} worse by {share:.1%} of it than on the test rows")
+    if not drift.drifted or "excess" in signs:
+        above = f"loss {loss.excess.value:+.1%} above what the scores promise, "
+        found.append(f"{above if math.isfinite(loss.excess.value) else ''}{_p(loss.p_value)}")
+    return "; ".join(found)
 
 
 def _changed(drift: Drift) -> str:
@@ -126,6 +136,7 @@ def _decision(drift: Drift, known: list[tuple[Loss, float]], spec: MonitorSpec) 
     ]
     for loss, share in known:
         level = spec.budget * share
+        signs = beyond(loss, spec.margin, level)
         if not drift.drifted:
             records.append({
                 "question": f"Is the {loss.kind} loss above the reference's?",
@@ -134,17 +145,17 @@ def _decision(drift: Drift, known: list[tuple[Loss, float]], spec: MonitorSpec) 
             })  # fmt: skip
             continue
         records.append({
-            "question": f"How far is {drift.metric} ({loss.kind}) below the reference's?",
+            "question": f"How much worse is {drift.metric} ({loss.kind}) than the reference's?",
             "value": loss.fall.value / loss.scale if loss.scale else None, "as": "share of it",
             "limit": f"over {spec.margin:g}, shown at {level:g}",
-            "answer": "yes" if drift.harm == loss.kind else "not shown",
+            "answer": "yes" if "fall" in signs else "not shown",
         })  # fmt: skip
         if math.isfinite(loss.excess.value):
             records.append({
                 "question": "How far is the loss above what the scores promise?",
                 "value": loss.excess.value, "as": "share of the test rows' loss",
                 "limit": f"over {spec.margin:g}, shown at {level:g}",
-                "answer": "yes" if drift.harm == loss.kind else "not shown",
+                "answer": "yes" if "excess" in signs else "not shown",
             })  # fmt: skip
     records.append({
         "question": "Are rows like hardly any that the model was tested on?",
