@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from penstock.measure import shifts
 from penstock.measure.contract import slack
-from penstock.measure.credibility import credibility
+from penstock.measure.credibility import credibility, tell_more
 from penstock.modalities import Stress
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from penstock.spec import ModelSpec
 
 
-MAX_LEVELS = 300
-"""Most distinct values for a category view beside the numeric one (issue 2; house choice)."""
+FEW_LEVELS, MAX_LEVELS = 300, 20_000
+"""Up to so few distinct values a number has a category view beside the numeric one; up to so many
+when its values tell what their order does not: numbers of users, of films, of lines."""
 MAX_BINS = 32
 MIN_LEAF_SHARE = 0.004
 MIN_LEAF_ROWS = 10
@@ -88,11 +89,16 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
     below = np.searchsorted(ordered, knots, "left") + np.searchsorted(ordered, knots, "right")
     half = 0.5 / len(ordered)
     ranks = np.clip(below / 2 / len(ordered), half, 1 - half)
-    levels = distinct[counts >= MIN_LEVEL_ROWS] if distinct.size <= MAX_LEVELS else distinct[:0]
+    edges = _edges(scaled, target)
+    named = distinct.size <= FEW_LEVELS or (
+        distinct.size <= MAX_LEVELS
+        and tell_more(codes_of(values, distinct), np.searchsorted(edges, scaled), target)
+    )
+    levels = distinct[counts >= MIN_LEVEL_ROWS] if named else distinct[:0]
     return State(
         center=center,
         scale=scale,
-        edges=_edges(scaled, target).tolist(),
+        edges=edges.tolist(),
         knots=knots.tolist(),
         scores=ndtri(ranks).tolist(),
         levels=levels.tolist(),

@@ -44,6 +44,18 @@ def test_many_values_have_no_levels():
     assert set(numeric.encode(column, state)) == {"value"}
 
 
+def test_numbers_that_name_things_have_levels_and_numbers_that_measure_have_none():
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 1000, 20_000)
+    named = rng.normal(size=1000)[ids] + rng.normal(size=20_000)
+    measured = ids / 300 + rng.normal(size=20_000)
+    assert len(learn(ids, named, pa.int64())[0].levels) == 1000
+    assert learn(ids, measured, pa.int64())[0].levels == []
+    classes = (named > 0).astype(np.int64)
+    assert len(learn(ids, classes, pa.int64())[0].levels) == 1000
+    assert learn(ids, rng.permutation(classes), pa.int64())[0].levels == []
+
+
 def test_infinite_is_missing_and_nulls_do_not_teach():
     state, _ = learn([1.0, None, 2.0, float("inf"), float("nan"), 3.0])
     assert state == learn([1.0, 2.0, 3.0], np.array([0, 0, 1]))[0]
