@@ -67,6 +67,7 @@ data:
   time: time_hour
   features: {id: exclude, time_hour: exclude, flight: category}
 split: {strategy: group, column: date}  # flights of one day share its weather
+gates: {equal_rows: {action: note}}  # a timetable repeats itself: equal rows are no leak here
 monitor: {labels: labels/*.parquet}
 # this year passes in minutes, and cooldown and budget are counted in real days: what holds a
 # retraining back here is that there must be a new month of labels
