@@ -31,6 +31,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Crashed, State
 
 from penstock import settings
@@ -42,6 +43,9 @@ POOL = "penstock"
 MOST_ATTEMPTS = 3
 """A run that was cut short this often may be what kills the machine (house choice)."""
 CANCEL_SECONDS = 60.0
+RETRIES = 2
+"""The supervisor waits for this, and starts no server meanwhile: rather fail, and be called again
+(house choice)."""
 FLOW_RUN = "prefect.flow_run_id"
 """Tag of an MLflow run: whose it is."""
 LIVING = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
@@ -119,15 +123,16 @@ def end_mlflow_runs(client: SyncPrefectClient) -> None:
         tracking = connection.client
         experiments = [one.experiment_id for one in tracking.search_experiments()]
         said = tracking.search_runs(experiments, "attributes.status = 'RUNNING'")
-    begun = {run.data.tags.get(FLOW_RUN, ""): run.info.run_id for run in said}
-    ids = [UUID(one) for one in begun if one]
-    if not ids:
+    begun = [(UUID(run.data.tags[FLOW_RUN]), run) for run in said if run.data.tags.get(FLOW_RUN)]
+    if not begun:
         return
-    flow_runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=ids)))
+    asked = FlowRunFilter(id=FlowRunFilterId(any_=[owner for owner, _ in begun]))
+    known = {flow_run.id: flow_run for flow_run in client.read_flow_runs(flow_run_filter=asked)}
     with connection.reaching():
-        for flow_run in flow_runs:
-            if flow_run.state_type not in LIVING:
-                tracking.set_terminated(begun[str(flow_run.id)], "KILLED")
+        for owner, run in begun:
+            flow_run = known.get(owner)
+            if flow_run and flow_run.state_type not in LIVING:
+                tracking.set_terminated(run.info.run_id, "KILLED")
                 log.info("%s: its MLflow run ended as KILLED", flow_run.name)
 
 
@@ -137,7 +142,8 @@ def main(arguments: list[str]) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if not os.environ.get("PREFECT_API_URL"):
         raise SystemExit("PREFECT_API_URL names no server")
-    with get_client(sync_client=True) as client:
+    quickly = temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES})
+    with quickly, get_client(sync_client=True) as client:
         (cancel if arguments == ["--cancel"] else restart)(client)
     return 0
 

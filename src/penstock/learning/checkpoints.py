@@ -6,13 +6,16 @@ One file an epoch, written beside and renamed: a killed run finds the last whole
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+log = logging.getLogger("penstock.learning")
 
 FILE_NAME = "last.safetensors"
 
@@ -41,16 +44,24 @@ def save(folder: Path, tensors: dict[str, dict[str, Tensor]], state: dict[str, A
 
 
 def load(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
-    """The last checkpoint of a folder, as given to :func:`save`; None when there is none."""
+    """The last checkpoint of a folder, as given to :func:`save`; None when there is none.
+
+    One that a power cut left without its content (it is not flushed to the disk: that would cost
+    more than an epoch) counts as none, with a warning: training begins at its beginning.
+    """
     path = folder / FILE_NAME
     if not path.is_file():
         return None
     groups: dict[str, dict[str, Tensor]] = {}
-    with safe_open(path, framework="pt") as file:
-        state = json.loads(file.metadata()["state"])
-        for key in file.keys():  # noqa: SIM118 - not a mapping
-            group, _, name = key.partition("/")
-            groups.setdefault(group, {})[name] = file.get_tensor(key)
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = json.loads(file.metadata()["state"])
+            for key in file.keys():  # noqa: SIM118 - not a mapping
+                group, _, name = key.partition("/")
+                groups.setdefault(group, {})[name] = file.get_tensor(key)
+    except SafetensorError as error:
+        log.warning("The checkpoint is cut short (%s); training begins at its beginning.", error)
+        return None
     return groups, state
 
 

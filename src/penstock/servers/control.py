@@ -205,15 +205,16 @@ def _wait_until_up(home: Path, tell: Tell) -> House:
         if house is None or not house.stands:
             said = processes.tail(home / "logs" / "supervisor.log")
             raise ServersFailed(Mistake("the supervisor runs", said or "it is gone", str(home)))
-        for part in house.parts:
-            if part.state == "up" and part.name not in told:
+        up = [part for part in house.parts if part.state == "up" and part.process.alive]
+        for part in up:
+            if part.name not in told:
                 told.add(part.name)
                 tell(f"{part.name}: up{f' at {part.address}' if part.address else ''}")
-        if house.parts and all(part.state == "up" for part in house.parts):
+        if house.parts and len(up) == len(house.parts):
             return house
         if time.monotonic() > end:
             late = next(
-                part for part in house.parts or [standing.Part("supervisor")] if part.state != "up"
+                part for part in house.parts or [standing.Part("supervisor")] if part not in up
             )
             said = processes.tail(Path(late.log)) if late.log else ""
             raise ServersFailed(

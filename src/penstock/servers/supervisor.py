@@ -5,7 +5,7 @@ House, home -> the house stands until SIGTERM
 A part that dies is started again after 1, 2, 4, ... seconds, at most a minute; one that has run
 for a while starts from 1 again. When the worker dies its flow runs are ended with it and entered
 anew (``flows.recover``): their finished stages are cached, and training goes on from its last
-checkpoint.
+checkpoint. Until that is done no worker starts.
 """
 
 from __future__ import annotations
@@ -58,15 +58,20 @@ class Watched:
         self.popen: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self.deaths_in_a_row = 0
+        self.tries = 0
         self.due = 0.0
         self.entry = Part(name, address=place.address(name), log=str(place.log(name)))
 
     def start(self, now: float) -> None:
-        """Start it, or start it again."""
+        """Start it, or start it again; a worker not before what its forerunner left is in order."""
         place = self.place
         if self.name == "worker":  # whatever its forerunner ran has no master any more
             processes.end(place.house.token, part="worker", patience=0)
-            one_shot(place, "recover", "--restart")
+            if one_shot(place, "recover", "--restart"):  # a server that died meanwhile, say
+                self.tries += 1
+                self.due = time.monotonic() + backoff(self.tries)
+                return
+            self.tries = 0
         command, environment = place.command(self.name), place.environment(self.name)
         self.popen = processes.start(
             command, environment, place.log(self.name), Path(place.house.project)

@@ -82,6 +82,14 @@ def test_runs_without_a_worker_are_entered_anew_and_their_mlflow_runs_end(tracki
     assert done() == "KILLED"  # its flow run had ended without a word to MLflow
 
 
+def test_every_mlflow_run_of_a_dead_run_ends(tracking):
+    """Two attempts died while MLflow was out of reach."""
+    server = Server(StateType.RUNNING)
+    both = [tracking(server.known[0].id), tracking(server.known[0].id)]
+    recover.restart(server)
+    assert [status() for status in both] == ["KILLED", "KILLED"]
+
+
 def test_a_run_that_was_being_cancelled_is_cancelled(tracking):
     server = Server(StateType.CANCELLING)
     recover.restart(server)

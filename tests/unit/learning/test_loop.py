@@ -120,6 +120,19 @@ def test_checkpoints_survive_and_an_unfinished_one_is_not_read(tmp_path):
     assert state == {"epoch": 1, "loss": math.inf}
 
 
+@pytest.mark.parametrize("kept", [0, 4, 100, -1])
+def test_a_checkpoint_that_was_cut_short_counts_as_none(tmp_path, caplog, kept):
+    whole = training(tmp_path / "whole", epochs=3)
+    whole.fit(rows(), rows(seed=1), lambda *args: None)
+    training(tmp_path / "cut", epochs=2).fit(rows(), rows(seed=1), lambda *args: None)
+    path = tmp_path / "cut" / checkpoints.FILE_NAME
+    path.write_bytes(path.read_bytes()[:kept])
+    cut = training(tmp_path / "cut", epochs=3)
+    cut.fit(rows(), rows(seed=1), lambda *args: None)
+    assert cut.course == whole.course
+    assert "begins at its beginning" in caplog.text
+
+
 def test_outputs_are_in_the_order_of_the_rows_and_repeat(tmp_path):
     run = training(tmp_path)
     data = rows(5000)

@@ -1,11 +1,14 @@
+import os
 import socket
 
 import pytest
 
+from penstock import standing
 from penstock.errors import BadInput
 from penstock.servers import control
 from penstock.servers.control import Asked
 from penstock.servers.status import status, table
+from penstock.standing import House, Part, Process
 
 
 def up(tmp_path, **said):
@@ -45,6 +48,23 @@ def test_an_open_address_demands_passwords_and_says_how(tmp_path, monkeypatch, f
     told = "\n".join(map(str, found))
     assert "export PREFECT_SERVER_API_AUTH_STRING=" in told
     assert "MLFLOW_AUTH_ADMIN_PASSWORD=" in told
+
+
+def test_up_waits_for_a_part_that_died_and_was_not_missed_yet(tmp_path, monkeypatch):
+    here = Process.of(os.getpid())
+    dead = Process(here.pid, "long ago")
+
+    def stand(mlflow):
+        parts = (Part("prefect", "up", here), Part("mlflow", "up", mlflow))
+        house = House("t0ken", str(tmp_path), "127.0.0.1", 1, 2, here, parts)
+        standing.write(tmp_path, house)
+
+    stand(dead)
+    monkeypatch.setattr(control, "START_SECONDS", 0.0)
+    with pytest.raises(control.ServersFailed, match="mlflow answers within"):
+        control._wait_until_up(tmp_path, lambda line: None)
+    stand(here)
+    assert control._wait_until_up(tmp_path, lambda line: None).stands
 
 
 def test_status_and_down_of_nothing(tmp_path):

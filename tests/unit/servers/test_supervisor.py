@@ -22,7 +22,14 @@ from penstock.standing import House
 home = Path(sys.argv[1])
 Place.health = lambda self, part: ""
 Place.command = lambda self, part: [sys.executable, "-c", "import time; time.sleep(60)"]
-supervisor.one_shot = lambda place, *words: (home / "said").open("a").write(" ".join(words) + "\\n")
+
+def one_shot(place, *words):
+    (home / "said").open("a").write(" ".join(words) + "\\n")
+    refused = (home / "refuses").is_file()
+    (home / "refuses").unlink(missing_ok=True)
+    return int(refused)
+
+supervisor.one_shot = one_shot
 sys.exit(supervisor.watch(home, House("t0ken-" + home.name, str(home), "127.0.0.1", 1, 2), True))
 """
 
@@ -88,6 +95,17 @@ def test_a_worker_that_dies_takes_its_flow_runs_along_before_they_are_entered_an
     assert flow_run.wait(30) == -signal.SIGKILL
     wait_until(lambda: part(home, "worker").restarts == 1 and part(home, "worker").state == "up")
     assert said(home).count("recover --restart") == 2
+
+
+def test_no_worker_starts_until_what_the_last_one_left_is_in_order(home):
+    wait_until(lambda: f"deploy {home}" in said(home))
+    (home / "refuses").touch()
+    os.kill(part(home, "worker").process.pid, signal.SIGKILL)
+    wait_until(lambda: said(home).count("recover --restart") == 2)
+    assert part(home, "worker").state == "restarting"
+    wait_until(lambda: part(home, "worker").state == "up")
+    assert said(home).count("recover --restart") == 3
+    assert part(home, "worker").restarts == 1
 
 
 def test_the_delay_grows_to_a_minute():
