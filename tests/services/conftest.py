@@ -1,15 +1,19 @@
 """One house for all tests: a project, and the servers that ``penstock up`` started for it."""
 
+import http.server
 import json
 import os
 import random
 import socket
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from penstock.servers.processes import members
 from penstock.standing import read
@@ -30,6 +34,31 @@ objective: {trial_rows: 0}
 model: {epochs: 2, width: 16, members: 1}
 registry: {approval: human}
 """
+# its name stands last: lists of deployments show ten on the first page
+TICKETS = """\
+name: tickets
+data: {source: rows.csv, target: repaid}
+model: {epochs: 3, width: 16, members: 1}
+objective: {trial_rows: 0}
+registry: {approval: human}
+retrain: {cooldown_days: 0, min_new_rows: 0}
+compute: {threads: 1}
+"""
+
+
+class Hook(http.server.BaseHTTPRequestHandler):
+    """Keeps what is sent to it."""
+
+    said: list = []
+
+    def do_POST(self):
+        length = int(self.headers["Content-Length"])
+        type(self).said.append(json.loads(self.rfile.read(length)))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        """Nothing on the tests' terminal."""
 
 
 def free_port() -> int:
@@ -42,18 +71,33 @@ class House:
     """A project with servers of its own."""
 
     secret = "n0t-to-be-seen"
+    said = Hook.said
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, hook: str = ""):
         self.folder = folder
         self.home = folder / "home"
         self.prefect, self.mlflow = free_port(), free_port()
+        self.tokens = []
         self.environment = {
             name: text
             for name, text in os.environ.items()
             if not name.startswith(("PREFECT", "MLFLOW", "PENSTOCK"))
-        } | {"PENSTOCK_HOME": str(self.home), "SOME_TOKEN": self.secret}
+        } | {
+            "PENSTOCK_HOME": str(self.home),
+            "PENSTOCK_ALARM_URL": hook,
+            "PREFECT_WORKER_QUERY_SECONDS": "1",  # a run need not wait long for its worker
+            "SOME_TOKEN": self.secret,
+        }
 
-    def penstock(self, *arguments: str, seconds: int = 280) -> subprocess.CompletedProcess:
+    def run(self, *command: str, seconds: int = 400) -> subprocess.CompletedProcess:
+        """A command in a shell that uses this house."""
+        api = {"PREFECT_API_URL": f"http://127.0.0.1:{self.prefect}/api"}
+        return subprocess.run(
+            [sys.executable, *command], cwd=self.folder, env=self.environment | api,
+            capture_output=True, text=True, timeout=seconds,
+        )  # fmt: skip
+
+    def penstock(self, *arguments: str, seconds: int = 400) -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, "-m", "penstock.cli", *arguments],
             cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=seconds,
@@ -61,7 +105,10 @@ class House:
 
     def up(self) -> subprocess.CompletedProcess:
         ports = ("--prefect-port", str(self.prefect), "--mlflow-port", str(self.mlflow))
-        return self.penstock("up", *ports)
+        done = self.penstock("up", *ports)
+        if found := read(self.home):
+            self.tokens.append(found.token)
+        return done
 
     @property
     def status(self) -> dict:
@@ -70,24 +117,57 @@ class House:
     def part(self, name: str) -> dict:
         return next(part for part in self.status["parts"] if part["name"] == name)
 
-    def ask(self, path: str, content: dict | None = None) -> dict:
-        return self.asked(f"http://127.0.0.1:{self.prefect}/api{path}", content)
-
-    def ask_mlflow(self, path: str) -> dict:
-        return self.asked(f"http://127.0.0.1:{self.mlflow}/api/2.0/mlflow{path}")
-
-    @staticmethod
-    def asked(address: str, content: dict | None = None) -> dict:
+    def ask(self, path: str, content: dict | None = None):
         request = urllib.request.Request(
-            address,
+            f"http://127.0.0.1:{self.prefect}/api{path}",
             data=None if content is None else json.dumps(content).encode(),
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+            text = answer.read()
+        return json.loads(text) if text else None
 
     def deployment(self, flow: str, name: str) -> dict:
         return self.ask(f"/deployments/name/{flow}/{name}")
+
+    def start(self, flow: str, name: str, **parameters) -> str:
+        """Start a deployment's run; returns its id."""
+        path = f"/deployments/{self.deployment(flow, name)['id']}/create_flow_run"
+        return self.ask(path, {"parameters": parameters, "state": {"type": "SCHEDULED"}})["id"]
+
+    def state(self, run: str) -> dict:
+        return self.ask(f"/flow_runs/{run}")["state"]
+
+    def running_stages(self, run: str) -> list[str]:
+        running = {"state": {"type": {"any_": ["RUNNING"]}}}
+        asked = {"flow_runs": {"id": {"any_": [run]}}, "task_runs": running}
+        return [task["name"] for task in self.ask("/task_runs/filter", asked)]
+
+    @property
+    def registry(self) -> MlflowClient:
+        return MlflowClient(f"http://127.0.0.1:{self.mlflow}")
+
+    def tracked(self, run: str) -> list:
+        """MLflow's runs of a flow run."""
+        experiments = [one.experiment_id for one in self.registry.search_experiments()]
+        return list(self.registry.search_runs(experiments, f"tags.`prefect.flow_run_id` = '{run}'"))
+
+    def versions(self, name: str) -> list:
+        return list(self.registry.search_model_versions(f"name='{name}'"))
+
+    def aliases(self, name: str) -> dict[str, str]:
+        """The aliases of a registered model; none when there is no such model."""
+        models = self.registry.search_registered_models(f"name='{name}'")
+        return {alias: str(v) for model in models for alias, v in model.aliases.items()}
+
+    @staticmethod
+    def wait_until(what, seconds: float = 240):
+        """Wait for something that is true; returns it."""
+        end = time.monotonic() + seconds
+        while not (found := what()):
+            assert time.monotonic() < end, "it did not happen in time"
+            time.sleep(0.3)
+        return found
 
 
 def loans(num_rows: int = 800) -> str:
@@ -103,19 +183,29 @@ def loans(num_rows: int = 800) -> str:
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory):
+def hook():
+    """Address of a web hook."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/hook"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory, hook):
     folder = tmp_path_factory.mktemp("project")
-    tables = {"shop": "age,bought\n" + "20,no\n60,yes\n" * 10, "loans": loans()}
-    for name, spec in {"shop": SHOP, "loans": LOANS}.items():
+    few = "age,bought\n" + "20,no\n60,yes\n" * 10
+    tables = {"shop": few, "loans": loans(), "tickets": loans(600)}
+    for name, spec in {"shop": SHOP, "loans": LOANS, "tickets": TICKETS}.items():
         pipeline = folder / "data" / name
         pipeline.mkdir(parents=True)
         (pipeline / "pipeline.yaml").write_text(spec)
         (pipeline / "rows.csv").write_text(tables[name])
     (folder / "data" / "shop" / "card.md").write_text("# Shop\n\nWho *buys*.\n")
-    house = House(folder)
+    house = House(folder, hook)
     done = house.up()
     assert done.returncode == 0, done.stdout + done.stderr
-    token = read(house.home).token
     yield house
     house.penstock("down")
-    assert members(token) == []
+    assert not [process for token in house.tokens for process in members(token)]

@@ -51,13 +51,6 @@ def pictures(tmp_path_factory):
     return take
 
 
-def aliases(house, name):
-    """The aliases of a registered model; none when there is no such model."""
-    models = house.ask_mlflow("/registered-models/search").get("registered_models", [])
-    found = next((model for model in models if model["name"] == name), {})
-    return {one["alias"]: one["version"] for one in found.get("aliases", [])}
-
-
 def open_deployment(page, house, flow, ui="/v2"):
     deployed = house.deployment(flow, "loans")["id"]
     page.goto(f"http://127.0.0.1:{house.prefect}{ui}/deployments/deployment/{deployed}")
@@ -133,11 +126,11 @@ def test_from_the_form_to_a_version_with_its_alias(page, house, pictures):
     page.goto(version)
     page.get_by_text("challenger").first.wait_for()
     pictures(page, "mlflow-version")
-    assert aliases(house, "loans") == {"challenger": "1"}
+    assert house.aliases("loans") == {"challenger": "1"}
 
 
 def test_a_person_approves_a_suspended_run(page, house, pictures):
-    if "challenger" not in aliases(house, "loans"):  # this test runs alone
+    if "challenger" not in house.aliases("loans"):  # this test runs alone
         assert house.penstock("train", "loans").returncode == 6
     open_deployment(page, house, "promote")
     page.get_by_role("button", name="Run", exact=True).click()
@@ -158,7 +151,7 @@ def test_a_person_approves_a_suspended_run(page, house, pictures):
     pictures(page, "approval")
     form.get_by_role("button", name="Resume").click()
     follow(page, "Registered")
-    assert aliases(house, "loans") == {"champion": "1"}
+    assert house.aliases("loans") == {"champion": "1"}
     pictures(page, "approved")
 
 

@@ -1,12 +1,9 @@
 """``penstock up``, ``status`` and ``down``: real servers on free ports, one house for all tests."""
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,13 +14,6 @@ from penstock.servers.processes import members
 from penstock.standing import Process, read
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.xdist_group("servers")]
-
-
-def wait_until(what, seconds: float = 90) -> None:
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.5)
 
 
 def test_everything_runs_and_status_says_where(house):
@@ -88,30 +78,6 @@ def test_a_run_in_another_shell_uses_these_servers(house):
     with urllib.request.urlopen(tracked, timeout=30) as answer:
         assert json.load(answer)["run"]["info"]["artifact_uri"].startswith("mlflow-artifacts:/")
     assert house.ask(f"/flow_runs/{run['flow_run_id']}")["name"] == "train shop"
-
-
-def test_a_part_that_dies_comes_back_and_is_told(house):
-    before = house.part("mlflow")
-    os.kill(before["pid"], signal.SIGKILL)
-    wait_until(lambda: house.part("mlflow")["restarts"] == 1)
-    wait_until(lambda: house.status["up"])
-    after = house.part("mlflow")
-    assert after["pid"] != before["pid"]
-    assert "SIGKILL" in after["last_death"]
-
-
-def test_a_house_whose_supervisor_died_is_built_again_with_its_history(house):
-    known = house.deployment("train", "shop")["id"]
-    old = read(house.home)
-    os.kill(old.supervisor.pid, signal.SIGKILL)
-    wait_until(lambda: not old.supervisor.alive)
-    answer = house.penstock("status")
-    assert answer.returncode == 1
-    assert "penstock up" in answer.stdout
-    done = house.up()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert not any(part.process.alive for part in old.parts)
-    assert house.deployment("train", "shop")["id"] == known
 
 
 def test_no_secret_stands_in_logs_or_state(house):
