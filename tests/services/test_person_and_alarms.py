@@ -13,9 +13,8 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.xdist_group("s
 
 def told(house, event):
     """What the web hook was told about our model."""
-    return [
-        one for one in house.said if one["event"] == event and one["payload"]["pipeline"] == "tickets"
-    ]
+    ours = [one for one in house.said if one["payload"]["pipeline"] == "tickets"]
+    return [one for one in ours if one["event"] == event]
 
 
 def test_a_person_approves_a_suspended_run_after_a_restart_of_the_servers(house):
@@ -58,7 +57,8 @@ def test_a_refusal_and_an_alarm_reach_the_web_hook_and_the_alarm_retrains(house)
     emit = (
         "from pathlib import Path; from flows.events import DRIFT, emit;"
         "from penstock.services import Services;"
-        "emit(DRIFT, Services(Path('data/tickets/pipeline.yaml').resolve()), 'The age has changed.');"
+        "path = Path('data/tickets/pipeline.yaml').resolve();"
+        "emit(DRIFT, Services(path), 'The age has changed.');"
         "from prefect.events.worker import EventsWorker; EventsWorker.instance().drain()"
     )
     done = house.run("-c", emit)
