@@ -91,7 +91,7 @@ def test_a_fall_that_only_labels_show_retrains_and_the_retrained_model_is_better
     command = [sys.executable, SCRIPT, table, "--out", picture, "--json", found, "--more", SMALL]
     done = subprocess.run(
         command, cwd=project.folder, env=project.environment, capture_output=True, text=True,
-        timeout=300,
+        timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     said = json.loads(found.read_text())
