@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
+import soundfile
 import torch
 from PIL import Image
 
@@ -38,6 +39,17 @@ def picture(seed, mode):
     return buffer.getvalue()
 
 
+def recording(seed, seconds=0.3, rate=8_000, channels=1, kind="WAV"):
+    """A hum whose pitch and loudness the seed says, in a little noise."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * rate)) / rate
+    hum = np.sin(2 * np.pi * (200 + 20 * seed) * time) * 0.02 * (1 + seed % 10)
+    wave = hum[:, None] + 0.002 * rng.normal(size=(len(time), channels))
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave, rate, format=kind)
+    return buffer.getvalue()
+
+
 def moment(n):
     return dt.datetime(2020, 1, 1) + dt.timedelta(days=n, hours=n)
 
@@ -45,6 +57,8 @@ def moment(n):
 HUGE = [1e308, -1e308, 5e-324, float("inf"), float("-inf"), float("nan"), None, 0.0]
 DAYS = [dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23), None, dt.datetime(1969, 12, 31)]
 BYTES = [b"", None, b"no image", png(3)[:-20], png(3)[:40], b"\xff\xd8\xff" + bytes(90)]
+SOUNDS = [b"", None, b"no sound", recording(1)[:30], recording(1)[:900], b"ID3" + bytes(90)]
+SOUNDS += [recording(2, 3.0, 44_100, 2), recording(3, kind="FLAC")[:500], recording(4, 0.001)]
 BYTES += [png((9, 9, 9), mode="RGB"), png(1, (1, 1)), png(300, (3, 40), "I;16")]
 
 # by modality: Arrow type, values to learn from, values never seen
@@ -79,6 +93,12 @@ COLUMNS = {
         (pa.binary(), [png(n * 4) for n in range(60)], BYTES),
         (pa.binary(), [png((n, 9, 200), mode="RGB") for n in range(60)], BYTES),
         (pa.binary(), [None, b"broken"] * 30, BYTES),
+    ],
+    "audio": [
+        (pa.binary(), [recording(n) for n in range(60)], SOUNDS),
+        (pa.binary(), [recording(n, 0.1 + n / 90, 11_025, 2, "FLAC") for n in range(60)], SOUNDS),
+        (pa.binary(), [recording(n, 0.2, 44_100, 1, "MP3") for n in range(60)], SOUNDS),
+        (pa.binary(), [None, b"broken"] * 30, SOUNDS),
     ],
 }
 CASES = [
@@ -197,6 +217,10 @@ PLAIN = {
         (pa.binary(), [picture(n, "L") for n in range(40)]),
         (pa.binary(), [picture(n, "RGB") for n in range(40)]),
     ],
+    "audio": [
+        (pa.binary(), [recording(n) for n in range(40)]),
+        (pa.binary(), [recording(n, 0.5, 22_050, 2, "OGG") for n in range(40)]),
+    ],
 }
 STRESSED = [
     pytest.param(name, kind, values, stress, id=f"{name}-{number}-{stress.name}")
@@ -216,7 +240,7 @@ def size_of_change(before, after):
     for name, array in before.items():
         differs = ~((array == after[name]) | ((array != array) & (after[name] != after[name])))
         rows |= differs.reshape(len(rows), -1).any(axis=1)
-        if name in ("value", "pixels"):
+        if name in ("value", "pixels", "mels", "level"):
             distance += np.nan_to_num(np.abs(array.astype(float) - after[name])).mean()
     return rows.mean(), distance
 

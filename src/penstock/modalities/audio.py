@@ -1,15 +1,87 @@
-"""Sound: WAV, FLAC and others, as encoded bytes."""
+"""Sound: WAV, FLAC, Ogg, MP3 and others, as encoded bytes.
+
+A spectrogram is computed once a recording, not once an epoch: on two cores that is faster than
+on the device, and a byte a cell is smaller than the waveform. What belongs to a waveform (noise,
+speed) is done to spectrograms while learning; the stresses change waveforms themselves.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from penstock.measure import shifts, sounds
+from penstock.measure.sounds import Frames, Sound, Unreadable
+from penstock.modalities import Stress
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from penstock.spec import ModelSpec
+
+MAX_RATE = 16_000
+"""Samples a second at most: speech and most of what is heard lies below 8 kHz (house choice)."""
+MAX_SECONDS = 10.0
+"""Of a recording, its loudest part (house choice: what two cores can learn)."""
+MAX_FRAMES = 256
+"""Of a spectrogram: long ones are coarser in time (house choice, as above)."""
+BANDS = 64
+"""Mel bands (house choice)."""
+PLANES = 96
+"""Planes of the encoder's last layer (house choice, as for images)."""
+USUAL_LENGTH = 0.95
+"""Share of the training recordings that are read whole (house choice)."""
+MAX_LEARN_ROWS = 2_000
+"""Recordings looked at for rate, length and loudness (house choice)."""
+NUM_COEFFICIENTS = 13
+"""Cepstral coefficients that the baselines see, as is usual for speech."""
+NUM_PARTS = 4
+"""Stretches of time in which they see them (house choice)."""
 
 MAGIC = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b".snd")
 """First bytes of FLAC, Ogg, MP3 and AU; WAV and AIFF are told by two marks."""
 NUM_LOOKED_AT = 100
 """Values that are looked at to recognise a column (house choice)."""
+
+
+class State(BaseModel):
+    """What is learnt from training recordings.
+
+    Attributes
+    ----------
+    rate : int
+        Samples a second to which recordings are brought.
+    seconds : float
+        Longest part that is read.
+    mean, deviation : list of float
+        Of each band of the spectrograms, in [0, 1].
+    level, spread : float
+        Mean and deviation of the loudness, in decibels of full scale.
+    """
+
+    rate: int
+    seconds: float
+    mean: list[float]
+    deviation: list[float]
+    level: float
+    spread: float
+
+    @property
+    def frames(self) -> Frames:
+        """Windows of a spectrogram."""
+        return Frames.of(self.rate, round(self.seconds * self.rate), MAX_FRAMES)
+
+
+UNHEARD = State(
+    rate=8_000, seconds=1.0, mean=[0.5] * BANDS, deviation=[0.25] * BANDS, level=-30.0, spread=10.0
+)
+"""Stands for the training recordings where none can be read (house choice)."""
 
 
 def recognise(column: pa.ChunkedArray, name: str) -> float:
@@ -27,6 +99,245 @@ def _is_sound(content: bytes) -> bool:
     return content.startswith(MAGIC) or (marks[0] == b"FORM" and marks[1] in (b"AIFF", b"AIFC"))
 
 
+def unreadable(column: pa.ChunkedArray | pa.Array) -> list[str]:
+    """Why each recording cannot be read, empty where it can.
+
+    A missing value counts as readable: it is the column's business whether it may be null.
+    """
+    return [_fault(value.as_py()) for value in column]
+
+
+def _fault(content: bytes | None) -> str:
+    try:
+        if content is not None:
+            sounds.read(content)
+    except Unreadable as error:
+        return str(error)
+    return ""
+
+
+def heard(content: bytes | None) -> Sound | None:
+    """A recording from its encoded bytes; None when it cannot be read."""
+    try:
+        return sounds.read(content) if content else None
+    except Unreadable:
+        return None
+
+
+def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
+    """Rate, length, bands and loudness from an evenly spaced sample of the recordings."""
+    step = max(1, len(column) // MAX_LEARN_ROWS)
+    sample = column.take(pa.array(np.arange(0, len(column), step)))
+    found = [(one.rate, one.seconds) for value in sample if (one := heard(value.as_py()))]
+    if not found:
+        return UNHEARD
+    rates, seconds = np.array(found).T
+    rate = int(min(MAX_RATE, np.median(rates)))
+    usual = float(np.quantile(seconds, USUAL_LENGTH))
+    shortest = sounds.FEWEST_SAMPLES / rate
+    state = UNHEARD.model_copy(
+        update={"rate": rate, "seconds": float(np.clip(usual, shortest, MAX_SECONDS))}
+    )
+    arrays = encode(sample, state)
+    known = arrays["mels"].any(axis=(1, 2))
+    if not known.any():
+        return state
+    mels = arrays["mels"][known]
+    levels = arrays["level"][known].astype(np.float64) * state.spread + state.level
+    return state.model_copy(
+        update={
+            "mean": [float(mels[:, band].mean() / 255) for band in range(BANDS)],
+            "deviation": [max(0.02, float(mels[:, band].std() / 255)) for band in range(BANDS)],
+            "level": float(levels.mean()),
+            "spread": max(1.0, float(levels.std())),
+        }
+    )
+
+
+def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generic]]:
+    """``mels``: ``uint8[n, bands, frames]``; ``level``: ``float32[n]``, standardised loudness.
+
+    All 0 where unreadable.
+    """
+    frames = state.frames
+    mels = np.zeros((len(column), BANDS, frames.count), np.uint8)
+    levels = np.zeros(len(column), np.float32)
+    for row, value in enumerate(column):  # each is decoded by libsndfile in C
+        if sound := heard(value.as_py()):
+            wave = _part(sound, state)
+            mels[row] = sounds.spectrogram(wave, state.rate, frames, BANDS)
+            levels[row] = np.clip((sounds.level(wave) - state.level) / state.spread, -5, 5)
+    return {"mels": mels, "level": levels}
+
+
+def _part(sound: Sound, state: State) -> sounds.Wave:
+    """The part of a recording that is read, at the state's rate."""
+    wave = sounds.resampled(sounds.loudest(sound, state.seconds), state.rate)
+    return wave[: round(state.seconds * state.rate)]
+
+
+def encoder(state: State, spec: ModelSpec) -> nn.Module:
+    """A small residual convolutional network over the spectrogram."""
+    from penstock.learning.audio_encoders import ResidualSound
+
+    return ResidualSound(state.mean, state.deviation, state.frames.count, PLANES)
+
+
+def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
+    """Cepstral coefficients for models that read only numbers, ``float64[n, 13 * 6 + 1]``.
+
+    Of each: mean and deviation over time, and the mean in each quarter of it; then loudness.
+    """
+    from scipy.fft import dct
+
+    arrays = encode(column, state)
+    kinds = arrays["mels"].astype(np.float32)
+    cepstrum = dct(kinds, axis=1, norm="ortho")[:, :NUM_COEFFICIENTS].astype(np.float64)
+    edges = np.linspace(0, cepstrum.shape[2], NUM_PARTS + 1)
+    parts = [cepstrum.mean(axis=2), cepstrum.std(axis=2)]
+    for start, end in pairwise(edges.astype(int).tolist()):
+        parts.append(cepstrum[:, :, start : max(start + 1, end)].mean(axis=2))
+    return np.column_stack([*parts, arrays["level"]])
+
+
 def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
     """None beside presence and type: a file that cannot be decoded never enters a snapshot."""
     return []
+
+
+STRESSES = (
+    Stress(
+        "noise",
+        (0.1, 0.3, 1.0),
+        "{column} has a background noise {strength:.0%} as loud as the sound",
+        "a busier place, a cheaper microphone",
+        "augment training with noise recorded where the model will listen",
+    ),
+    Stress(
+        "quiet",
+        (6.0, 12.0, 24.0),
+        "{column} is quieter by {strength:g} dB",
+        "a speaker further away, a lower gain",
+        "set the gain as it was, or augment training with quieter recordings",
+    ),
+    Stress(
+        "clipped",
+        (6.0, 12.0, 24.0),
+        "{column} is overdriven by {strength:g} dB: its peaks are cut off",
+        "a gain set too high",
+        "measure the share of samples at full scale before scoring",
+    ),
+    Stress(
+        "dull",
+        (0.5, 1.0, 2.0),
+        "{column} lacks the highest {strength:g} octaves of its band",
+        "a telephone, stronger compression, a covered microphone",
+        "augment training with recordings of a narrower band",
+    ),
+    Stress(
+        "fast",
+        (0.05, 0.1, 0.2),
+        "{column} is played {strength:.0%} faster, and so higher",
+        "another voice or machine, a wrong sample rate",
+        "augment training with recordings played slower and faster",
+    ),
+    Stress(
+        "missing",
+        (0.1, 0.3, 1.0),
+        "{column} cannot be read in {strength:.0%} of the rows",
+        "files lost or cut short",
+        "bound the unreadable files in the contract",
+    ),
+)
+"""Three strengths each (house choice; the noises are 20, 10 and 0 dB below the sound)."""
+
+
+def stressed(
+    column: pa.ChunkedArray, state: State, name: str, strength: float, rng: np.random.Generator
+) -> pa.ChunkedArray:
+    """Recordings noisy, quiet, clipped, dull, fast or missing; the part that is encoded."""
+    if name == "missing":
+        return shifts.emptied(column, strength, rng)
+    if name == "noise":
+        return _changed(column, state, lambda wave: wave + _noise(wave, strength, rng))
+    if name == "quiet":
+        return _changed(column, state, lambda wave: _of_16_bits(wave * 10 ** (-strength / 20)))
+    if name == "clipped":
+        return _changed(column, state, lambda wave: _clipped(wave, 10 ** (strength / 20)))
+    if name == "dull":
+        return _changed(column, state, lambda wave: _dull(wave, strength))
+    return _changed(column, state, lambda wave: wave, faster=1 + strength)
+
+
+def _changed(
+    column: pa.ChunkedArray,
+    state: State,
+    change: Callable[[sounds.Wave], sounds.Wave],
+    faster: float = 1.0,
+) -> pa.ChunkedArray:
+    """WAV files of what is encoded, changed; those that cannot be read stay as they are."""
+    files = []
+    for value in column:
+        content = value.as_py()
+        if sound := heard(content):
+            wave = change(_part(sound, state)).astype(np.float32)
+            content = sounds.wav(wave, round(state.rate * faster))
+        files.append(content)
+    return pa.chunked_array([pa.array(files, pa.binary())])
+
+
+def _noise(wave: sounds.Wave, loudness: float, rng: np.random.Generator) -> sounds.Wave:
+    """Pink noise, as rooms and streets have it, so loud beside the sound."""
+    from scipy.fft import irfft, rfft
+
+    spectrum = rfft(rng.normal(size=len(wave)))
+    spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), 1.0))
+    noise = irfft(spectrum, len(wave))
+    power = np.sqrt(np.mean(np.square(wave, dtype=np.float64)) / np.mean(np.square(noise)))
+    loud: sounds.Wave = (noise * power * loudness).astype(np.float32)
+    return loud
+
+
+def _of_16_bits(wave: sounds.Wave) -> sounds.Wave:
+    """As a recorder of 16 bits writes it."""
+    whole = np.rint(wave * 32_767).astype(np.float32)
+    return whole / np.float32(32_767)
+
+
+def _clipped(wave: sounds.Wave, gain: float) -> sounds.Wave:
+    peak = np.abs(wave).max(initial=0.0)
+    return (wave * np.float32(gain)).clip(-peak, peak)
+
+
+def _dull(wave: sounds.Wave, octaves: float) -> sounds.Wave:
+    """Without the upper octaves of the band, by a filter of the eighth order."""
+    from scipy.fft import irfft, rfft
+
+    spectrum = rfft(wave.astype(np.float64))
+    share = np.linspace(0, 1, len(spectrum)) * 2**octaves
+    low: sounds.Wave = irfft(spectrum / np.sqrt(1 + share**16), len(wave)).astype(np.float32)
+    return low
+
+
+def reduced(column: pa.ChunkedArray, state: State) -> pa.ChunkedArray:
+    """The part of the recordings that is encoded, at its rate, uncompressed."""
+    return _changed(column, state, lambda wave: wave)
+
+
+def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
+    """``loudness`` (dB of full scale), ``seconds``, ``brightness`` and ``rate`` (both in Hz).
+
+    Brightness is the mean frequency, weighted by power. Null where it cannot be read.
+    """
+    names = ("loudness", "seconds", "brightness", "rate")
+    rows = [_seen(heard(value.as_py())) for value in column]
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return {n: pa.array(v, pa.float64()) for n, v in zip(names, columns, strict=True)}
+
+
+def _seen(sound: Sound | None) -> tuple[float | None, ...]:
+    if sound is None:
+        return (None,) * 4
+    bright = sounds.centroid(sound)
+    known = None if np.isnan(bright) else bright
+    return sounds.level(sound.wave), sound.seconds, known, float(sound.rate)
