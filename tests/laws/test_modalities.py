@@ -81,6 +81,12 @@ COLUMNS = {
         (pa.string(), [None] * 60, ["a", None]),
         (pa.string(), [f"id{n}" for n in range(60)], ["id3", None]),
     ],
+    "set": [
+        (pa.string(), ["a|b", "b | c|", "ü <x>"] * 20, ["", "|", None, "new|a", "a|" * 5_000]),
+        (pa.string(), ["one", "two"] * 30, ["one|two", None]),
+        (pa.string(), [None] * 60, ["a|b", None]),
+        (pa.string(), ["a|b|c", "a;b"] * 30, ["a;b;c"]),
+    ],
     "timestamp": [
         (pa.timestamp("us"), [moment(n) for n in range(60)], DAYS),
         (pa.timestamp("us", "UTC"), [moment(n) for n in range(60)], DAYS),
@@ -211,6 +217,9 @@ PLAIN = {
     "category": [
         (pa.string(), [f"level {n % 20}" for n in range(200)]),
         (pa.int64(), [n % 20 for n in range(200)]),
+    ],
+    "set": [
+        (pa.string(), [f"tag {n % 7}|tag {n % 5 + 7}|tag {n % 3 + 12}" for n in range(200)]),
     ],
     "timestamp": [(pa.timestamp("us"), [moment(n) for n in range(200)])],
     "image": [

@@ -86,7 +86,7 @@ def divides(split: spec.SplitSpec, found: Survey, raw: pa.ChunkedArray) -> list[
     """What keeps a column from dividing the rows by the strategy."""
     where = f"split.column: {split.column}"
     kind = found.reading.arrow_type if found.reading else pa.binary()
-    if found.reading is None or pa.types.is_binary(kind) or pa.types.is_list(kind):
+    if found.reading is None or pa.types.is_binary(kind):
         return [Mistake("the split column holds words, numbers or times", found.why, where)]
     typed = found.reading.read(raw)
     if split.strategy == "time":

@@ -134,7 +134,7 @@ def infer(name: str, typed: pa.ChunkedArray, kind: str = "") -> tuple[str, str]:
         return kind, ""
     if typed.null_count == len(typed):
         return "constant", "no value in any row"
-    comparable = not (pa.types.is_binary(typed.type) or pa.types.is_list(typed.type))
+    comparable = not pa.types.is_binary(typed.type)
     if comparable and typed.null_count == 0 and pc.count_distinct(typed).as_py() == 1:
         return "constant", "one value in all rows"
     scores = {
@@ -226,8 +226,8 @@ def _contradictions(
         "numeric": pa.types.is_integer(kind) or pa.types.is_floating(kind),
         "timestamp": pa.types.is_timestamp(kind),
         "text": pa.types.is_string(kind),
-        "set": pa.types.is_string(kind) or pa.types.is_list(kind),
-        "category": not (pa.types.is_list(kind) or pa.types.is_binary(kind)),
+        "set": pa.types.is_string(kind),
+        "category": not pa.types.is_binary(kind),
         "image": pa.types.is_binary(kind),
         "audio": pa.types.is_binary(kind),
     }
@@ -281,7 +281,7 @@ def _without_encoder(found: Survey, wanted: str) -> Survey:
 
 def _statistics(typed: pa.ChunkedArray, modality: str) -> dict[str, Any]:
     kind = typed.type
-    if pa.types.is_binary(kind) or pa.types.is_list(kind):
+    if pa.types.is_binary(kind):
         return {}
     distinct = pc.count_distinct(typed).as_py()
     return {

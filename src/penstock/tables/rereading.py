@@ -53,8 +53,6 @@ def stored(column: Column) -> pa.DataType:
     kind = column.arrow_type
     if kind.startswith(("timestamp", "date")):
         return pa.timestamp("us", "UTC" if "tz=" in kind else None)
-    if kind.startswith(("list", "large_list")):
-        return pa.list_(pa.string())
     if kind == "int64" and column.modality == "numeric":
         return pa.float64()
     named = {"bool": pa.bool_(), "binary": pa.binary(), "string": pa.string()}
@@ -107,8 +105,6 @@ class Rereader:
     def _from_text(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
         if pa.types.is_string(self.target):
             return trimmed(raw)
-        if pa.types.is_list(self.target):
-            return pc.split_pattern(trimmed(raw), "|")
         if self._read is None:
             found = levels(trimmed(raw, MISSING_NUMBER))
             if not len(found.values):

@@ -28,6 +28,9 @@ from penstock.tables.arrow_types.levels import (
 from penstock.tables.arrow_types.numbers import number_reading
 from penstock.tables.arrow_types.times import time_reading
 
+LIST_MARK = "|"
+"""Stands between the items of a list once it is text, as files without lists write it."""
+
 __all__ = ["MISSING", "MISSING_NUMBER", "Read", "Reading", "count_infinite", "reading", "trimmed"]
 
 
@@ -78,8 +81,7 @@ def reading(column: pa.ChunkedArray, wanted: str = "auto") -> Reading | None:
 def _container_reading(kind: pa.DataType) -> Reading | None:
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         if _is_string(kind.value_type):
-            target = pa.list_(pa.string())
-            return Reading(target, partial(pc.cast, target_type=target), {})
+            return Reading(pa.string(), _joined, {}, f"a list, joined by {LIST_MARK}")
         return None
     if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
         if _is_binary(kind.field("bytes").type):
@@ -117,6 +119,10 @@ def _seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
     units = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
     width = pa.int32() if pa.types.is_time32(column.type) else pa.int64()
     return pc.divide(pc.cast(pc.cast(column, width), pa.float64()), units[column.type.unit])
+
+
+def _joined(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.binary_join(pc.cast(column, pa.list_(pa.string())), LIST_MARK)
 
 
 def _bytes_field(column: pa.ChunkedArray) -> pa.ChunkedArray:
