@@ -31,8 +31,8 @@ MAX_SECONDS = 10.0
 """Of a recording, its loudest part (house choice: what two cores can learn)."""
 MAX_FRAMES = 256
 """Of a spectrogram: long ones are coarser in time (house choice, as above)."""
-BANDS = 64
-"""Mel bands (house choice)."""
+BANDS = 40
+"""Mel bands, as is usual for speech (house choice)."""
 PLANES = 96
 """Planes of the encoder's last layer (house choice, as for images)."""
 USUAL_LENGTH = 0.95
