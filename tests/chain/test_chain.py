@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import soundfile
 from PIL import Image
 
 from penstock.adapters.expectations import GreatExpectations
@@ -368,6 +369,35 @@ def test_a_folder_of_images_passes(tmp_path):
     assert told(chain) == []
     broken = pa.table({"image": pa.array([b"", None, b"no image"], pa.binary())})
     assert chain.scorer.predict(broken).num_rows == 3
+
+
+def hum(hertz, rng):
+    time = np.arange(1_600) / 8_000
+    wave = np.sin(2 * np.pi * hertz * time + rng.uniform(0, 6)) * rng.uniform(0.05, 0.4)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, wave + rng.normal(0, 0.02, len(wave)), 8_000, format="WAV")
+    return buffer.getvalue()
+
+
+def test_a_folder_of_sounds_passes_and_a_broken_one_is_put_aside(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "sounds").mkdir()
+    for number in range(240):
+        name, hertz = (("low", 300), ("high", 900))[number % 2]
+        content = hum(hertz * rng.uniform(0.9, 1.1), rng) if number else b"RIFF, but no sound"
+        (tmp_path / "sounds" / f"{name}_{number % 3}_{number}.wav").write_bytes(content)
+    data = {"source": "sounds/{pitch}_{room}_{take}.wav", "target": "pitch"}
+    model = SMALL.model_copy(update={"learning_rate": 0.005, "epochs": 6})
+    chain = Chain(tmp_path, "", data=data, model=model)
+    assert [column.name for column in chain.raw.layout.features] == ["audio"]
+    assert chain.raw.quarantine.num_rows == 1
+    assert chain.verdict.passed, chain.blocking
+    assert chain.metric("accuracy") > 0.9
+    assert told(chain) == []
+    stresses = chain.stressed.evidence.tables["stresses"]
+    assert {"noise", "quiet", "clipped", "dull", "fast", "missing"} <= {
+        value for row in stresses.rows for value in row
+    }
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_one_others(good):
