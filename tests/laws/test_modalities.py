@@ -54,6 +54,22 @@ def moment(n):
     return dt.datetime(2020, 1, 1) + dt.timedelta(days=n, hours=n)
 
 
+def sentence(n):
+    words = ["the", "red", "Fox", "jumps", "über", "a", "lazy", "dog", "13", "times", "!"]
+    return " ".join(np.random.default_rng(n).choice(words, 4 + n % 9))
+
+
+ODD_TEXTS = [
+    "",
+    None,
+    " \n",
+    "\x00",
+    "😀" * 40,
+    "漢字かな",
+    "x" * 100_000,
+    "a\u0301 \ufdfa",
+    "q z " * 999,
+]
 HUGE = [1e308, -1e308, 5e-324, float("inf"), float("-inf"), float("nan"), None, 0.0]
 DAYS = [dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23), None, dt.datetime(1969, 12, 31)]
 BYTES = [b"", None, b"no image", png(3)[:-20], png(3)[:40], b"\xff\xd8\xff" + bytes(90)]
@@ -99,6 +115,12 @@ COLUMNS = {
         (pa.binary(), [png(n * 4) for n in range(60)], BYTES),
         (pa.binary(), [png((n, 9, 200), mode="RGB") for n in range(60)], BYTES),
         (pa.binary(), [None, b"broken"] * 30, BYTES),
+    ],
+    "text": [
+        (pa.string(), [sentence(n) for n in range(60)], ODD_TEXTS),
+        (pa.large_string(), [sentence(n) for n in range(60)], ODD_TEXTS),
+        (pa.string(), [None, ""] * 30, ODD_TEXTS),
+        (pa.string(), ["\x00 😀 &&", "Ünï ﬁx", None] * 20, ODD_TEXTS),
     ],
     "audio": [
         (pa.binary(), [recording(n) for n in range(60)], SOUNDS),
@@ -226,6 +248,7 @@ PLAIN = {
         (pa.binary(), [picture(n, "L") for n in range(40)]),
         (pa.binary(), [picture(n, "RGB") for n in range(40)]),
     ],
+    "text": [(pa.string(), [sentence(n) for n in range(200)])],
     "audio": [
         (pa.binary(), [recording(n) for n in range(40)]),
         (pa.binary(), [recording(n, 0.5, 22_050, 2, "OGG") for n in range(40)]),
@@ -249,7 +272,7 @@ def size_of_change(before, after):
     for name, array in before.items():
         differs = ~((array == after[name]) | ((array != array) & (after[name] != after[name])))
         rows |= differs.reshape(len(rows), -1).any(axis=1)
-        if name in ("value", "pixels", "mels", "level"):
+        if name in ("value", "pixels", "mels", "level", "pieces"):
             distance += np.nan_to_num(np.abs(array.astype(float) - after[name])).mean()
     return rows.mean(), distance
 

@@ -1,13 +1,32 @@
-"""Free text of several words."""
+"""Free text of several words.
+
+A text is told by the terms that stand in it, by the order of its first pieces, and by how it is
+written. Case and ways of writing the same character are levelled for the first two; the third
+sees capitals.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import BaseModel
 
+from penstock.learning import pieces, terms
+from penstock.learning.pieces import Pieces
+from penstock.learning.terms import Counts
+from penstock.measure import mistyped, shifts
 from penstock.measure.contract import slack
+from penstock.modalities import Stress
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from penstock.spec import ModelSpec
 
 MIN_WORDS = 3.0
 MIN_DISTINCT = 0.5
@@ -16,6 +35,55 @@ distinct (house choice)."""
 LONG_CHARACTERS = 60
 LONG_DISTINCT = 0.2
 """Long values are text already when fewer are distinct (house choice)."""
+
+MAX_CHARACTERS = 20_000
+"""What stands behind is not read (house choice: some eight pages)."""
+MAX_LEARN_ROWS = 20_000
+MAX_LEARN_CHARACTERS = 16_000_000
+"""Texts from which terms are learnt, evenly spaced (house choice)."""
+MAX_PIECE_CHARACTERS = 2_000_000
+"""Characters from which pieces are learnt (house choice: more give the same pieces)."""
+MAX_LENGTH = 256
+"""Most pieces that are read in order (house choice: what two cores can learn)."""
+MAX_TERMS_OF_ONE = 512
+"""Most terms of a text, those that tell most of it (house choice)."""
+NUM_TELLING = 128
+"""Terms that the baselines see (house choice: gradient boosting on more columns would take longer
+than the network)."""
+NUM_BINS = 8
+"""Parts of equal size into which a target of values is cut to find these (house choice)."""
+
+
+class State(BaseModel):
+    """What is learnt from training texts.
+
+    Attributes
+    ----------
+    merges : list of str
+        Pairs of pieces, in the order in which they are joined.
+    terms : list of int
+        Keys of the known terms, ascending; see :mod:`penstock.learning.terms`.
+    num_texts : list of int
+        Texts that each stands in.
+    num_rows : int
+        Of so many.
+    telling : list of int
+        Numbers of the terms that tell most of the target, ascending.
+    length, num_terms : int
+        Pieces of a text that are read in order, and terms of a text that are read.
+    mean, deviation : list of float
+        Of each measure of :func:`measures`.
+    """
+
+    merges: list[str]
+    terms: list[int]
+    num_texts: list[int]
+    num_rows: int
+    telling: list[int]
+    length: int
+    num_terms: int
+    mean: list[float]
+    deviation: list[float]
 
 
 def recognise(column: pa.ChunkedArray, name: str) -> float:
@@ -32,6 +100,150 @@ def recognise(column: pa.ChunkedArray, name: str) -> float:
         return 0.1
     long = characters >= LONG_CHARACTERS and distinct >= LONG_DISTINCT
     return 0.8 if distinct >= MIN_DISTINCT or long else 0.1
+
+
+def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
+    """Pieces, terms and lengths from an evenly spaced sample of the texts."""
+    some = _spaced(column, MAX_LEARN_ROWS, MAX_LEARN_CHARACTERS)
+    texts = _texts(column.take(pa.array(some)))
+    few = _spaced(texts, MAX_LEARN_ROWS, MAX_PIECE_CHARACTERS)
+    merges = pieces.learn(texts.take(pa.array(few)))
+    cut = pieces.cutter(tuple(merges)).cut(texts)
+    keys, num_texts = terms.texts_with(cut)
+    known = terms.known(keys, num_texts)
+    keys, num_texts = keys[known], num_texts[known]
+    counts = terms.counted(cut, keys)
+    written = measures(texts)
+    there = ~np.isnan(written[:, 0])
+    seen = written[there] if there.any() else np.zeros((1, written.shape[1]))
+    return State(
+        merges=merges,
+        terms=keys.tolist(),
+        num_texts=num_texts.tolist(),
+        num_rows=len(texts),
+        telling=_telling(counts, len(keys), np.asarray(target)[some]),
+        length=_size(np.bincount(cut.row, minlength=1), 90, MAX_LENGTH),
+        num_terms=_size(np.bincount(counts.row, minlength=1), 99, MAX_TERMS_OF_ONE),
+        mean=seen.mean(axis=0).tolist(),
+        deviation=seen.std(axis=0).clip(min=1e-3).tolist(),
+    )
+
+
+def _spaced(column: pa.ChunkedArray | pa.Array, rows: int, characters: int) -> NDArray[np.int64]:
+    """Evenly spaced rows, at most so many, of about so many characters."""
+    long = pc.mean(pc.min_element_wise(pc.utf8_length(column), MAX_CHARACTERS)).as_py() or 1.0
+    count = min(len(column), rows, max(1, int(characters / max(long, 1.0))))
+    return np.linspace(0, len(column) - 1, count).astype(np.int64)
+
+
+def _size(sizes: NDArray[np.int64], percentile: int, most: int) -> int:
+    """Enough for so many percent of the rows that have any, from 4 to the most."""
+    some = sizes[sizes > 0]
+    wanted = int(np.ceil(np.percentile(some, percentile))) if len(some) else 0
+    return min(most, max(4, wanted))
+
+
+def _telling(counts: Counts, num_terms: int, target: NDArray[np.generic]) -> list[int]:
+    """Terms whose presence differs most between classes, or parts of the values, by chi-square."""
+    part = target.astype(np.int64)
+    if target.dtype.kind == "f":
+        values = target.astype(np.float64)
+        part = np.searchsorted(np.quantile(values, np.linspace(0, 1, NUM_BINS + 1)[1:-1]), values)
+    num_rows = np.bincount(part)
+    classes = len(num_rows)
+    place = counts.term * classes + part[counts.row]
+    seen = np.bincount(place, minlength=num_terms * classes).reshape(-1, classes)
+    expected = seen.sum(axis=1, keepdims=True) * num_rows / max(1, num_rows.sum())
+    strange = ((seen - expected) ** 2 / np.maximum(expected, 1e-12)).sum(axis=1)
+    return sorted(np.argsort(-strange, kind="stable")[:NUM_TELLING].tolist())
+
+
+def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generic]]:
+    """``pieces``: ``int16[n, length]``, the first pieces' codes from 1, 0 after the end;
+    ``terms``: ``int16[n, k]`` and ``count``: ``uint8[n, k]``, the terms that tell most, by code
+    from 1, and how often each stands there; ``measures``: ``float32[n, 5]``, nan where missing.
+    """
+    texts = _texts(column)
+    first = np.zeros((len(texts), state.length), dtype=np.int16)
+    found = np.zeros((len(texts), state.num_terms), dtype=np.int16)
+    count = np.zeros((len(texts), state.num_terms), dtype=np.uint8)
+    rarity = terms.rarities(np.array(state.num_texts), state.num_rows)
+    for rows, cut, counts in _counted(texts, state):
+        place = terms.places(cut.row)
+        read = place < state.length
+        first[rows][cut.row[read], place[read]] = cut.codes[read] + 1
+        terms.fill(found[rows], count[rows], counts, rarity)
+    written = measures(texts).astype(np.float32)
+    return {"pieces": first, "terms": found, "count": count, "measures": written}
+
+
+def _counted(texts: pa.LargeStringArray, state: State) -> Iterator[tuple[slice, Pieces, Counts]]:
+    """Runs of rows, with their pieces and their known terms."""
+    cutter = pieces.cutter(tuple(state.merges))
+    keys = np.array(state.terms, dtype=np.int64)
+    for start, some in pieces.chunks(texts):
+        cut = cutter.cut(some)
+        yield slice(start, start + len(some)), cut, terms.counted(cut, keys)
+
+
+def encoder(state: State, spec: ModelSpec) -> nn.Module:
+    """Terms, the order of pieces, and how it is written, side by side."""
+    from penstock.learning import text_encoders
+    from penstock.learning.encoders import Beside
+
+    rarity = terms.rarities(np.array(state.num_texts), state.num_rows)
+    return Beside(
+        text_encoders.TermBag(rarity.tolist()),
+        text_encoders.PieceConvolution(pieces.cutter(tuple(state.merges)).num_pieces),
+        text_encoders.Measures(state.mean, state.deviation),
+    )
+
+
+def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
+    """For models that read only numbers: tf-idf weights of the most telling terms, the text's
+    own of length one, and its measures; ``float64[n, <= 128 + 5]``."""
+    texts = _texts(column)
+    rarity = terms.rarities(np.array(state.num_texts), state.num_rows)
+    telling = np.array(state.telling, dtype=np.int64)
+    found = np.zeros((len(texts), len(telling)))
+    for rows, _, counts in _counted(texts, state):
+        weight = terms.weights(counts.count, rarity[counts.term])
+        total = np.bincount(counts.row, weight**2, minlength=len(found[rows]))
+        place = np.searchsorted(telling, counts.term).clip(max=max(0, len(telling) - 1))
+        there = telling[place] == counts.term if len(telling) else place > 0
+        row = counts.row[there]
+        found[rows][row, place[there]] = weight[there] / np.sqrt(total[row])
+    return np.hstack([found, np.nan_to_num(measures(texts))])
+
+
+def measures(texts: pa.LargeStringArray) -> NDArray[np.float64]:
+    """How texts are written, ``float64[n, 5]``, nan where missing: the logarithms of characters
+    and words plus one; the shares of capitals, digits and signs."""
+    seen = _measured(texts)
+    logs = [np.log1p(seen["characters"]), np.log1p(seen["words"])]
+    return np.stack([*logs, *(seen[name] for name in SHARES)], axis=1)
+
+
+SHARES = {"capitals": r"\p{Lu}", "digits": r"\p{Nd}", "signs": r"[^\s\pL\pM\pN]"}
+"""Patterns of characters whose share is measured."""
+
+
+def _measured(texts: pa.LargeStringArray) -> dict[str, NDArray[np.float64]]:
+    def numbers(found: pa.Array) -> NDArray[np.float64]:
+        return np.asarray(found.cast(pa.float64()).to_numpy(zero_copy_only=False))
+
+    characters = numbers(pc.utf8_length(texts))
+    seen = {"characters": characters, "words": numbers(pc.count_substring_regex(texts, r"\S+"))}
+    for name, pattern in SHARES.items():
+        seen[name] = numbers(pc.count_substring_regex(texts, pattern)) / np.maximum(characters, 1)
+    return seen
+
+
+def _texts(column: pa.ChunkedArray | pa.Array) -> pa.LargeStringArray:
+    """What is read of each text."""
+    large = column.cast(pa.large_string())
+    whole = large.combine_chunks() if isinstance(large, pa.ChunkedArray) else large
+    return pc.utf8_slice_codeunits(whole, 0, MAX_CHARACTERS)
 
 
 LENGTH_SLACK = 4
@@ -58,10 +270,88 @@ def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
     ]
 
 
+STRESSES = (
+    Stress(
+        "typos",
+        (0.01, 0.03, 0.1),
+        "{strength:.0%} of the letters of {column} are mistyped",
+        "haste, a small keyboard, characters read from a scan",
+        "train on texts with mistakes too, or correct spelling before both training and scoring",
+    ),
+    Stress(
+        "unknown words",
+        (0.05, 0.15, 0.5),
+        "{strength:.0%} of the words of {column} are words that nobody has seen",
+        "slang, new names and products, another language",
+        "train on newer texts, and retrain when the share of words that training never saw grows",
+    ),
+    Stress(
+        "capitals",
+        (0.1, 0.3, 1.0),
+        "{column} is in capitals in {strength:.0%} of the rows",
+        "another form or keyboard, a system that stores capitals only",
+        "write all texts alike before both training and scoring",
+    ),
+    Stress(
+        "cut short",
+        (0.25, 0.5, 0.9),
+        "{column} lacks its last {strength:.0%}",
+        "a field with a limit, a preview in place of the text",
+        "train on texts that are cut short too, or bound their length in the contract",
+    ),
+    Stress(
+        "missing",
+        (0.1, 0.3, 1.0),
+        "{column} is empty in {strength:.0%} of the rows",
+        "a form without the field",
+        "train on rows in which the field is empty too, or bound its nulls in the contract",
+    ),
+)
+"""Three strengths each (house choice)."""
+
+
+def stressed(
+    column: pa.ChunkedArray, state: State, name: str, strength: float, rng: np.random.Generator
+) -> pa.ChunkedArray:
+    """What is read of the texts, mistyped, of unknown words, in capitals, cut short or missing."""
+    texts = _texts(column)
+    if name == "missing":
+        return shifts.emptied(pa.chunked_array([texts]), strength, rng)
+    if name == "capitals":
+        hit = pa.array(shifts.hit(len(texts), strength, rng), pa.bool_())
+        return pa.chunked_array([pc.if_else(hit, pc.utf8_upper(texts), texts)])
+    if name == "cut short":
+        return pa.chunked_array([mistyped.cut_short(texts, strength)])
+    spoilt = mistyped.typos if name == "typos" else mistyped.unknown_words
+    return pa.chunked_array([spoilt(texts, strength, rng)])
+
+
+SCRIPTS = (
+    "Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Devanagari", "Thai", "Han", "Hiragana",
+    "Katakana", "Hangul",
+)  # fmt: skip
+"""Of several that are equally frequent in a text, the first is named."""
+MAX_VIEWED = 1_000
+"""Characters by which the script is told (house choice)."""
+
+
 def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
-    """``characters`` and ``words``: how long it is."""
-    text = column.cast(pa.large_string()).combine_chunks()
-    return {
-        "characters": pc.utf8_length(text).cast(pa.float64()),
-        "words": pc.count_substring_regex(text, r"\S+").cast(pa.float64()),
-    }
+    """``characters`` and ``words``: how long it is. ``capitals``, ``digits`` and ``signs``: their
+    share of the characters. ``script``: in which most of its letters are, or ``none``.
+
+    All but ``characters`` are of what is read of it.
+    """
+    texts = _texts(column)
+    large = column.cast(pa.large_string())
+    whole = large.combine_chunks() if isinstance(large, pa.ChunkedArray) else large
+    seen = {name: pa.array(found, from_pandas=True) for name, found in _measured(texts).items()}
+    seen["characters"] = pc.utf8_length(whole).cast(pa.float64())
+    return seen | {"script": _script(pc.utf8_slice_codeunits(texts, 0, MAX_VIEWED))}
+
+
+def _script(texts: pa.LargeStringArray) -> pa.StringArray:
+    counts = [pc.count_substring_regex(texts, rf"\p{{{name}}}") for name in SCRIPTS]
+    numbers = np.stack([pc.fill_null(count, 0).to_numpy() for count in counts], axis=1)
+    best = np.where(numbers.any(axis=1), numbers.argmax(axis=1), len(SCRIPTS))
+    names = pa.array([*SCRIPTS, "none"]).take(pa.array(best, pa.int64()))
+    return pc.if_else(texts.is_valid(), names, pa.scalar(None, pa.string()))
