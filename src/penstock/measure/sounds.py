@@ -26,8 +26,12 @@ BLOCK_SAMPLES = 1 << 20
 """Samples decoded at once (house choice)."""
 LOUDEST_SAMPLE = 1e6
 """Samples of floating point are cut here, so that no square overflows; full scale is 1."""
+MP3_SHARE = 0.98
+"""Of the length that an MP3 says: encoders and decoders count its first frames differently."""
+MP3_HEAD = 1 << 22
+"""Bytes in which it says so, behind titles and pictures (house choice)."""
 STREAM_BYTES = 0x7FFF_0000
-"""A WAV whose sound is said to be this long was written without knowing its end."""
+"""A file whose sound is said to be this long was written without knowing its end."""
 LARGEST_TERM = 1_000
 """Of the ratio of two sample rates: the pitch is then right to a millionth."""
 WINDOW_SECONDS = 0.025
@@ -72,8 +76,8 @@ def read(content: bytes) -> Sound:
     ------
     Unreadable
         When nothing can be decoded, when the file is cut short, when a sample is no number, or
-        beyond :data:`MAX_SAMPLES` or :data:`MAX_SECONDS`. Where an MP3 or Ogg file was cut
-        cannot be told: what there is of it is read.
+        beyond :data:`MAX_SAMPLES` or :data:`MAX_SECONDS`. Where an MP3 file does not say its
+        length, what there is of it is read.
     """
     import soundfile
 
@@ -84,10 +88,10 @@ def read(content: bytes) -> Sound:
             wave = _decoded(file)
             rate, said, kind = file.samplerate, file.frames, file.format
     except soundfile.LibsndfileError as error:
-        raise Unreadable(error.error_string.strip().rstrip(".")) from None
+        raise Unreadable(error.error_string.removeprefix("Error : ").strip(" .")) from None
     except (RuntimeError, TypeError, OverflowError, MemoryError) as error:
         raise Unreadable(" ".join(str(error).split())[:200] or type(error).__name__) from None
-    if kind != "MP3" and len(wave) < said:
+    if len(wave) < said * (MP3_SHARE if kind == "MP3" else 1) and _says_length(content, kind):
         raise Unreadable(f"cut short: {len(wave)} of {said} samples")
     if missing := _missing_bytes(content):
         raise Unreadable(f"cut short: {missing} bytes of sound are missing")
@@ -96,6 +100,13 @@ def read(content: bytes) -> Sound:
     if not np.isfinite(wave).all():
         raise Unreadable("samples that are no numbers")
     return Sound(wave.clip(-LOUDEST_SAMPLE, LOUDEST_SAMPLE), rate)
+
+
+def _says_length(content: bytes, kind: str) -> bool:
+    """Whether a file knows its length; of an MP3 without the mark it is a guess."""
+    return kind != "MP3" or any(
+        mark in content[:MP3_HEAD] for mark in (b"Xing\0\0\0", b"Info\0\0\0")
+    )
 
 
 def _decoded(file: object) -> Wave:
@@ -119,19 +130,29 @@ def _decoded(file: object) -> Wave:
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
+CHUNKED = {b"RIFF": ("<4sI", b"data"), b"FORM": (">4sI", b"SSND")}
+"""WAV and AIFF are chunks of a name and a size; which of them holds the sound."""
+
+
 def _missing_bytes(content: bytes) -> int:
-    """Bytes by which the sound of a WAV file is shorter than its header says."""
-    if content[:4] != b"RIFF":
-        return 0
+    """Bytes by which the sound of a WAV, AIFF or AU file is shorter than its header says."""
+    if content[:4] == b".snd":
+        start, size = struct.unpack_from(">II", content, 4)
+        return _lacking(content, start, size)
+    form, wanted = CHUNKED.get(content[:4], ("", b""))
     at = 12
-    while at + 8 <= len(content):
-        name, size = struct.unpack_from("<4sI", content, at)
+    while form and at + 8 <= len(content):
+        name, size = struct.unpack_from(form, content, at)
         at += 8
-        if name == b"data":
-            missing = at + size - len(content)
-            return missing if missing > 1 and size < STREAM_BYTES else 0
+        if name == wanted:
+            return _lacking(content, at, size)
         at += size + size % 2
     return 0
+
+
+def _lacking(content: bytes, start: int, size: int) -> int:
+    missing = start + size - len(content)
+    return missing if missing > 1 and size < STREAM_BYTES else 0
 
 
 def loudest(sound: Sound, seconds: float) -> Sound:
