@@ -168,7 +168,9 @@ def _evidence(
     parts: Split, part: np.ndarray, rows: Grounds, snapshot: Snapshot, store: Store
 ) -> Evidence:
     layout, notes = parts.layout, rows.notes
-    checks = [findings.equal_rows(part, rows.units)]
+    by_group = rows.spec.strategy == "group" and rows.column is not None
+    groups = codes_of(rows.column) if by_group else None
+    checks = [findings.equal_rows(part, rows.units, groups)]
     checks += _group_overlap(part, rows, snapshot, store)
     if rows.spec.strategy == "time":
         checks.append(findings.time_overlap(part, times_of(rows), rows.spec.column))

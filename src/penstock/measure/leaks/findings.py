@@ -16,10 +16,15 @@ STAGE = "split"
 SHOWN_COLUMNS = 40
 
 
-def equal_rows(part: np.ndarray, units: np.ndarray) -> Check:
-    """Test rows that stand in train, above chance; ``units`` are numbers that equal rows share."""
-    train, test = units[part == division.TRAIN], units[part == division.TEST]
-    estimate, chance = overlap.equal_rows(train, test)
+def equal_rows(part: np.ndarray, units: np.ndarray, groups: np.ndarray | None = None) -> Check:
+    """Test rows that stand in train, above chance; ``units`` are numbers that equal rows share.
+
+    ``groups`` are those by which the rows were divided, if they were.
+    """
+    sides = [part == division.TRAIN, part == division.TEST]
+    train, test = (units[side] for side in sides)
+    by_group = [] if groups is None else [groups[side] for side in sides]
+    estimate, chance = overlap.equal_rows(train, test, *by_group)
     share = float(np.isin(test, train).mean())
     return Check(
         name="equal_rows", stage=STAGE, burden="disprove", **estimate.model_dump(),

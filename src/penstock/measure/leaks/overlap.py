@@ -18,7 +18,12 @@ MAX_ROWS = 10_000
 NUM_FOLDS = 3
 
 
-def equal_rows(train: np.ndarray, test: np.ndarray) -> tuple[Estimate, float]:
+def equal_rows(
+    train: np.ndarray,
+    test: np.ndarray,
+    train_groups: np.ndarray | None = None,
+    test_groups: np.ndarray | None = None,
+) -> tuple[Estimate, float]:
     """Share of test rows that stand in train, above chance.
 
     Chance is the share of train rows that have an equal one within train: where few different
@@ -28,11 +33,15 @@ def equal_rows(train: np.ndarray, test: np.ndarray) -> tuple[Estimate, float]:
     ----------
     train, test : int64[n], int64[m]
         Numbers that equal rows share.
+    train_groups, test_groups : int64[n], int64[m], optional
+        Numbers of the groups that the rows came in: whole groups were drawn, so they are what
+        the interval counts.
 
     Returns
     -------
     Estimate, float
-        In [0, 1] with a 95% interval (Newcombe 1998, method 10), and the chance level.
+        In [0, 1] with a 95% interval (Newcombe 1998, method 10, around Wilson's intervals or
+        those of a ratio of group totals), and the chance level.
 
     Examples
     --------
@@ -43,8 +52,8 @@ def equal_rows(train: np.ndarray, test: np.ndarray) -> tuple[Estimate, float]:
     _, inverse, counts = np.unique(train, return_inverse=True, return_counts=True)
     repeated, seen = counts[inverse] > 1, np.isin(test, train)
     chance, share = float(repeated.mean()), float(seen.mean())
-    low, high = wilson(int(seen.sum()), len(test))
-    chance_low, chance_high = wilson(int(repeated.sum()), len(train))
+    low, high = share_interval(seen, test_groups)
+    chance_low, chance_high = share_interval(repeated, train_groups)
     gap = share - chance
     reach_down = math.hypot(share - low, chance_high - chance)
     reach_up = math.hypot(high - share, chance - chance_low)
@@ -54,6 +63,41 @@ def equal_rows(train: np.ndarray, test: np.ndarray) -> tuple[Estimate, float]:
         ),
         chance,
     )
+
+
+def share_interval(hits: np.ndarray, groups: np.ndarray | None = None) -> tuple[float, float]:
+    """95% interval of a share of rows; of rows that came in groups, never narrower than alone.
+
+    Parameters
+    ----------
+    hits : bool[n]
+        The rows that count.
+    groups : int64[n], optional
+        Group of each row: the share is a ratio of group totals, whose variance is linearised
+        (Cochran 1977, section 6.3).
+
+    Examples
+    --------
+    >>> hits = np.repeat([True, False], 100)
+    >>> [round(end, 2) for end in share_interval(hits)]
+    [0.43, 0.57]
+    >>> [round(end, 2) for end in share_interval(hits, np.arange(200) // 50)]
+    [0.0, 1.0]
+    """
+    low, high = wilson(int(hits.sum()), len(hits))
+    if groups is None:
+        return low, high
+    _, inverse = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(inverse)
+    if len(sizes) < 2:
+        return 0.0, 1.0
+    share = float(hits.mean())
+    rests = np.bincount(inverse, hits) - share * sizes
+    variance = float(rests @ rests) * len(sizes) / (len(sizes) - 1) / len(hits) ** 2
+    from scipy.stats import t
+
+    reach = float(t.ppf(0.975, len(sizes) - 1)) * math.sqrt(variance)
+    return max(min(low, share - reach), 0.0), min(max(high, share + reach), 1.0)
 
 
 def wilson(hits: int, total: int) -> tuple[float, float]:

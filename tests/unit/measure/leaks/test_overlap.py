@@ -45,3 +45,23 @@ def test_parts_of_one_table_look_alike_and_shifted_ones_do_not():
     apart = overlap.part_difference(train, test + np.array([2, 0, 0]), [False] * 3, seed=0)
     assert apart.low > 0.85  # two normal classes two sd apart: ROC AUC 0.92
     assert apart.low < 0.921 < apart.high + 0.03
+
+
+def test_rows_of_whole_groups_are_counted_by_group():
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(40):
+        # a day repeats the timetable of one of two seasons: equal rows come and go by the day
+        days = np.concatenate(
+            [rng.integers(0, 300, 100) + 300 * rng.integers(2) for _ in range(40)]
+        )
+        groups = np.repeat(np.arange(40), 100)
+        test = groups >= 30
+        sides = (days[~test], days[test], groups[~test], groups[test])
+        refused += overlap.equal_rows(*sides)[0].low > 0.01
+    assert refused <= 4
+    ids = np.arange(4000)
+    ids[test] = ids[~test][:1000]
+    estimate, chance = overlap.equal_rows(ids[~test], ids[test], *sides[2:])
+    assert estimate.low > 0.99
+    assert chance == 0
