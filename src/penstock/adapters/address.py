@@ -12,10 +12,11 @@ from urllib.parse import quote, urlsplit
 
 from penstock.errors import BadInput, Mistake
 
+# MLflow names a view of its list of runs by a key that opens nothing
 # bounded, so that a long text without any URL costs no more than its length
 _USER = re.compile(r"(://)[^\s\"'/@:]{0,100}(?::(?!\d+/)[^\s\"']{0,200})?@")
 _QUERY = re.compile(
-    r"([?&;][^=&\s]{0,60}(?:passw|pwd|token|secret|key|sig|credential)[^=&\s]{0,60}=)[^&;\s]+",
+    r"([?&;](?!viewStateShareKey=)[^=&\s]{0,60}(?:passw|pwd|token|secret|key|sig|credential)[^=&\s]{0,60}=)[^&;\s]+",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"\$\{(\w+)\}")

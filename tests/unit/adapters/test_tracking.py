@@ -168,6 +168,7 @@ def test_keys_are_names_that_mlflow_takes(name: str, key: str) -> None:
     ("text", "clean"),
     [
         ("https://user:p@ss/word@host/a", "https://***@host/a"),
+        ("http://h/#/runs?viewStateShareKey=penstock", "http://h/#/runs?viewStateShareKey=penstock"),
         ("mysql+pymysql://me@host/db?charset=utf8&ssl_key=abc", "mysql+pymysql://***@host/db?charset=utf8&ssl_key=***"),
         ("s3://bucket/a.csv?X-Amz-Signature=abc&x=1", "s3://bucket/a.csv?X-Amz-Signature=***&x=1"),
         ("http://localhost:5000/#/a@b", "http://localhost:5000/#/a@b"),
