@@ -33,8 +33,10 @@ MAX_FRAMES = 256
 """Of a spectrogram: long ones are coarser in time (house choice, as above)."""
 BANDS = 40
 """Mel bands, as is usual for speech (house choice)."""
-PLANES = 96
-"""Planes of the encoder's last layer (house choice, as for images)."""
+PLANES, FEWEST_PLANES = 96, 16
+"""Planes of the encoder's last layer (house choice, as for images): fewer in a backbone narrower
+than :data:`FULL_WIDTH`, so that losses can be tried quickly."""
+FULL_WIDTH = 256
 USUAL_LENGTH = 0.95
 """Share of the training recordings that are read whole (house choice)."""
 MAX_LEARN_ROWS = 2_000
@@ -180,7 +182,9 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
     """A small residual convolutional network over the spectrogram."""
     from penstock.learning.audio_encoders import ResidualSound
 
-    return ResidualSound(state.mean, state.deviation, state.frames.count, PLANES)
+    share = min(1.0, (spec.width or FULL_WIDTH) / FULL_WIDTH)
+    planes = max(FEWEST_PLANES, round(PLANES * share / 4) * 4)
+    return ResidualSound(state.mean, state.deviation, state.frames.count, planes)
 
 
 def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
