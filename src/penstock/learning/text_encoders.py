@@ -9,13 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-BAG_WIDTH = 64
-"""Of the vector that the terms of a text add up to (house choice)."""
+PLANES, HALVES = 64, 2
+"""Planes of the convolutions, width of the vector that terms add up to, and how often a text is
+halved (house choice)."""
 HIDDEN_TERMS = 0.3
 """Share of the terms that are hidden while learning (word dropout, Iyyer et al., 2015; the value
 is a house choice): no text is known by one rare term."""
-PIECE_WIDTH, PLANES, HALVES = 32, 64, 2
-"""Of a piece's vector, of the convolutions, and how often a text is halved (house choice)."""
 DROPOUT = 0.2
 """On what the convolutions say (house choice)."""
 FARTHEST = 5.0
@@ -32,14 +31,16 @@ class TermBag(nn.Module):
     ----------
     rarity : list of float
         Inverse frequency of each term.
+    width : int
+        Of the vectors.
     """
 
     rarity: Tensor
 
-    def __init__(self, rarity: list[float]):
+    def __init__(self, rarity: list[float], width: int = PLANES):
         super().__init__()
         self.register_buffer("rarity", torch.tensor([0.0, *rarity], dtype=torch.float32))
-        self.width = BAG_WIDTH
+        self.width = width
         self.table = nn.EmbeddingBag(len(rarity) + 1, self.width, mode="sum", padding_idx=0)
         nn.init.zeros_(self.table.weight)
 
@@ -65,16 +66,18 @@ class PieceConvolution(nn.Module):
     ----------
     num_pieces : int
         Kinds of pieces.
+    planes : int
+        Of the convolutions; a piece's vector is half as wide.
     """
 
-    def __init__(self, num_pieces: int):
+    def __init__(self, num_pieces: int, planes: int = PLANES):
         super().__init__()
-        self.table = nn.Embedding(num_pieces + 1, PIECE_WIDTH, padding_idx=0)
-        nn.init.normal_(self.table.weight, std=PIECE_WIDTH**-0.5)
-        self.first = nn.Conv1d(PIECE_WIDTH, PLANES, 3, padding=1)
-        self.layers = nn.ModuleList(nn.Conv1d(PLANES, PLANES, 3, padding=1) for _ in range(HALVES))
+        self.table = nn.Embedding(num_pieces + 1, planes // 2, padding_idx=0)
+        nn.init.normal_(self.table.weight, std=(planes // 2) ** -0.5)
+        self.first = nn.Conv1d(planes // 2, planes, 3, padding=1)
+        self.layers = nn.ModuleList(nn.Conv1d(planes, planes, 3, padding=1) for _ in range(HALVES))
         self.dropout = nn.Dropout(DROPOUT)
-        self.width = 2 * PLANES
+        self.width = 2 * planes
 
     def forward(self, arrays: dict[str, Tensor]) -> Tensor:
         """``float32[batch, width]``."""

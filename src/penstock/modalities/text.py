@@ -47,9 +47,12 @@ MAX_LENGTH = 256
 """Most pieces that are read in order (house choice: what two cores can learn)."""
 MAX_TERMS_OF_ONE = 512
 """Most terms of a text, those that tell most of it (house choice)."""
-NUM_TELLING = 128
+NUM_TELLING = 256
 """Terms that the baselines see (house choice: gradient boosting on more columns would take longer
 than the network)."""
+LEAST_WIDTH, WIDTH = 8, 256
+"""Least width of the encoders' vectors, and the network's width where it is not said (house
+choice)."""
 NUM_BINS = 8
 """Parts of equal size into which a target of values is cut to find these (house choice)."""
 
@@ -187,21 +190,26 @@ def _counted(texts: pa.LargeStringArray, state: State) -> Iterator[tuple[slice, 
 
 
 def encoder(state: State, spec: ModelSpec) -> nn.Module:
-    """Terms, the order of pieces, and how it is written, side by side."""
+    """Terms, the order of pieces, and how it is written, side by side.
+
+    The narrower the network, the narrower is what it reads of a text: a quarter of its width.
+    """
     from penstock.learning import text_encoders
     from penstock.learning.encoders import Beside
 
     rarity = terms.rarities(np.array(state.num_texts), state.num_rows)
+    num_pieces = pieces.cutter(tuple(state.merges)).num_pieces
+    width = min(text_encoders.PLANES, max(LEAST_WIDTH, (spec.width or WIDTH) // 4))
     return Beside(
-        text_encoders.TermBag(rarity.tolist()),
-        text_encoders.PieceConvolution(pieces.cutter(tuple(state.merges)).num_pieces),
+        text_encoders.TermBag(rarity.tolist(), width),
+        text_encoders.PieceConvolution(num_pieces, width),
         text_encoders.Measures(state.mean, state.deviation),
     )
 
 
 def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
     """For models that read only numbers: tf-idf weights of the most telling terms, the text's
-    own of length one, and its measures; ``float64[n, <= 128 + 5]``."""
+    own of length one, and its measures; ``float64[n, <= 256 + 5]``."""
     texts = _texts(column)
     rarity = terms.rarities(np.array(state.num_texts), state.num_rows)
     telling = np.array(state.telling, dtype=np.int64)
