@@ -115,12 +115,15 @@ def decide(
 
 
 @stage(timeout_seconds=12 * HOUR)
-def evaluate(fitted: Fitted, policy: Policy, train: Rows, test: Rows, seed: int) -> Scorecard:
+def evaluate(
+    fitted: Fitted, policy: Policy, train: Rows, test: Rows, seed: int, show_rows: bool
+) -> Scorecard:
     """Score the test rows, and hold the model against simpler ones."""
     from penstock.stages.evaluate import evaluate
 
     run = current()
-    return evaluate(fitted, policy, train, test, seed, run.store, run.progress("evaluate"))
+    tell = run.progress("evaluate")
+    return evaluate(fitted, policy, train, test, seed, run.store, tell, show_rows)
 
 
 @stage(timeout_seconds=12 * HOUR)

@@ -60,7 +60,7 @@ def train(pipeline: str, refresh: Refresh = False, overrides: Overrides = UNCHAN
             fitted, policy = learn(parts, spec, spec.bias.mitigation)
 
         train, test, seed = parts.train, parts.test, spec.split.seed
-        scorecard = evaluate(fitted, policy, train, test, seed)
+        scorecard = evaluate(fitted, policy, train, test, seed, spec.report.show_rows)
         stress(fitted, policy, test, seed)
         explain(fitted, policy, train, test, seed)
         sensitive = spec.data.sensitive

@@ -325,7 +325,9 @@ class Compute(Part):
 class Report(Part):
     """What the report may show."""
 
-    show_rows: bool = Field(False, description="Show raw rows (they may be personal).")
+    show_rows: bool = Field(
+        False, description="Show the rows that the model is most wrong about (may be personal)."
+    )
 
 
 class ScoreSpec(Part):

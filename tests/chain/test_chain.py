@@ -171,6 +171,17 @@ def test_the_scorecard_is_that_of_the_stored_model_on_the_stored_test_rows(good)
     )
 
 
+def test_raw_rows_are_shown_to_those_who_ask_only(good):
+    parts = good.parts
+    rest = (good.fitted, good.policy, parts.train, parts.test, 0, good.store, silent)
+    assert "worst_rows" not in good.scorecard.evidence.tables
+    shown = evaluate(*rest, show_rows=True).evidence.tables["worst_rows"]
+    losses = good.store.table(good.scorecard.predictions)["_row_loss"].to_numpy()
+    row, loss = shown.rows[0][:2]
+    assert (row, loss) == (losses.argmax(), pytest.approx(losses.max(), abs=1e-4))
+    assert shown.rows[0][2] == good.store.table(parts.test)["y"][row].as_py()
+
+
 def test_nothing_of_the_checkpoints_is_left(good):
     scratch = good.store.root / "scratch"
     assert [path for path in scratch.rglob("*") if path.is_file()] == []

@@ -21,6 +21,7 @@ from penstock.measure import metrics, slices
 from penstock.measure.baselines import Baseline, baselines, matrix_of
 from penstock.measure.calibration import Calibration, calibration
 from penstock.measure.intervals import bootstrap, wilson
+from penstock.measure.mistakes import worst
 from penstock.model import Model
 from penstock.ports import Progress, Store
 from penstock.records import Estimate, Fitted, Policy, Rows, Scorecard
@@ -37,6 +38,7 @@ def evaluate(
     seed: int,
     store: Store,
     progress: Progress,
+    show_rows: bool = False,
 ) -> Scorecard:
     """Measure the model and the baselines on the test rows.
 
@@ -54,6 +56,8 @@ def evaluate(
         Of the resamples and of the boosting baseline.
     store, progress
         Where rows are; who is told.
+    show_rows : bool
+        Whether the evidence may show raw rows: those that the model is most wrong about.
     """
     model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
     layout = fitted.layout
@@ -85,6 +89,9 @@ def evaluate(
     if found.table is not None:
         tables["slices"] = found.table
     figures |= task.figures(scores, target, layout)
+    predictions = _predictions(model, scores, decided, target, losses)
+    if show_rows:
+        tables["worst_rows"] = worst(table, layout, predictions, losses)
     progress(3, 3, "done")
     return Scorecard(
         metrics=estimates,
@@ -92,7 +99,7 @@ def evaluate(
             name: {m: metrics.of(m).measure(target, other.scores) for m in estimates}
             for name, other in others.items()
         },
-        predictions=store.keep_table(_predictions(model, scores, decided, target, losses)),
+        predictions=store.keep_table(predictions),
         evidence=Evidence(checks=checks, tables=tables, figures=figures, notes=notes),
     )
 
