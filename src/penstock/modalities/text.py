@@ -53,6 +53,9 @@ than the network)."""
 LEAST_WIDTH, WIDTH = 8, 256
 """Least width of the encoders' vectors, and the network's width where it is not said (house
 choice)."""
+CHANCE, LEAST_BELIEVED = 4.0, 0.1
+"""A term that is no stranger than that is hardly believed (house choice: of terms that tell
+nothing, one in twenty is stranger)."""
 NUM_BINS = 8
 """Parts of equal size into which a target of values is cut to find these (house choice)."""
 
@@ -66,10 +69,8 @@ class State(BaseModel):
         Pairs of pieces, in the order in which they are joined.
     terms : list of int
         Keys of the known terms, ascending; see :mod:`penstock.learning.terms`.
-    num_texts : list of int
-        Texts that each stands in.
-    num_rows : int
-        Of so many.
+    rarity : list of float
+        Of each: how rare it is among texts, times how far what it tells is believed.
     telling : list of int
         Numbers of the terms that tell most of the target, ascending.
     length, num_terms : int
@@ -80,8 +81,7 @@ class State(BaseModel):
 
     merges: list[str]
     terms: list[int]
-    num_texts: list[int]
-    num_rows: int
+    rarity: list[float]
     telling: list[int]
     length: int
     num_terms: int
@@ -114,17 +114,17 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
     cut = pieces.cutter(tuple(merges)).cut(texts)
     keys, num_texts = terms.texts_with(cut)
     known = terms.known(keys, num_texts)
-    keys, num_texts = keys[known], num_texts[known]
-    counts = terms.counted(cut, keys)
+    counts = terms.counted(cut, keys[known])
+    strange = strangeness(counts, int(known.sum()), np.asarray(target)[some])
+    rarity = terms.rarities(num_texts[known], len(texts)) * believed(strange)
     written = measures(texts)
     there = ~np.isnan(written[:, 0])
     seen = written[there] if there.any() else np.zeros((1, written.shape[1]))
     return State(
         merges=merges,
-        terms=keys.tolist(),
-        num_texts=num_texts.tolist(),
-        num_rows=len(texts),
-        telling=_telling(counts, len(keys), np.asarray(target)[some]),
+        terms=keys[known].tolist(),
+        rarity=rarity.round(4).tolist(),
+        telling=sorted(np.argsort(-strange, kind="stable")[:NUM_TELLING].tolist()),
         length=_size(np.bincount(cut.row, minlength=1), 90, MAX_LENGTH),
         num_terms=_size(np.bincount(counts.row, minlength=1), 99, MAX_TERMS_OF_ONE),
         mean=seen.mean(axis=0).tolist(),
@@ -146,8 +146,10 @@ def _size(sizes: NDArray[np.int64], percentile: int, most: int) -> int:
     return min(most, max(4, wanted))
 
 
-def _telling(counts: Counts, num_terms: int, target: NDArray[np.generic]) -> list[int]:
-    """Terms whose presence differs most between classes, or parts of the values, by chi-square."""
+def strangeness(counts: Counts, num_terms: int, target: NDArray[np.generic]) -> NDArray[np.float64]:
+    """How much more each term's presence differs between classes, or between parts of the values,
+    than by chance: chi-square over its degrees of freedom, ``float64[num_terms]``, 1 by chance.
+    """
     part = target.astype(np.int64)
     if target.dtype.kind == "f":
         values = target.astype(np.float64)
@@ -157,8 +159,23 @@ def _telling(counts: Counts, num_terms: int, target: NDArray[np.generic]) -> lis
     place = counts.term * classes + part[counts.row]
     seen = np.bincount(place, minlength=num_terms * classes).reshape(-1, classes)
     expected = seen.sum(axis=1, keepdims=True) * num_rows / max(1, num_rows.sum())
-    strange = ((seen - expected) ** 2 / np.maximum(expected, 1e-12)).sum(axis=1)
-    return sorted(np.argsort(-strange, kind="stable")[:NUM_TELLING].tolist())
+    squares = (seen - expected) ** 2 / np.maximum(expected, 1e-12)
+    found: NDArray[np.float64] = squares.sum(axis=1) / max(1, np.count_nonzero(num_rows) - 1)
+    return found
+
+
+def believed(strange: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far what a term tells is believed: ``1 - CHANCE / strangeness``, at least LEAST_BELIEVED.
+
+    The share that chance does not explain (James and Stein, 1961), of many terms.
+
+    Examples
+    --------
+    >>> believed(np.array([1.0, 40.0])).tolist()
+    [0.1, 0.9]
+    """
+    found: NDArray[np.float64] = 1 - CHANCE / np.maximum(strange, CHANCE)
+    return found.clip(min=LEAST_BELIEVED)
 
 
 def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generic]]:
@@ -170,7 +187,7 @@ def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generi
     first = np.zeros((len(texts), state.length), dtype=np.int16)
     found = np.zeros((len(texts), state.num_terms), dtype=np.int16)
     count = np.zeros((len(texts), state.num_terms), dtype=np.uint8)
-    rarity = terms.rarities(np.array(state.num_texts), state.num_rows)
+    rarity = np.array(state.rarity)
     for rows, cut, counts in _counted(texts, state):
         place = terms.places(cut.row)
         read = place < state.length
@@ -197,11 +214,10 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
     from penstock.learning import text_encoders
     from penstock.learning.encoders import Beside
 
-    rarity = terms.rarities(np.array(state.num_texts), state.num_rows)
     num_pieces = pieces.cutter(tuple(state.merges)).num_pieces
     width = min(text_encoders.PLANES, max(LEAST_WIDTH, (spec.width or WIDTH) // 4))
     return Beside(
-        text_encoders.TermBag(rarity.tolist(), width),
+        text_encoders.TermBag(state.rarity, width),
         text_encoders.PieceConvolution(num_pieces, width),
         text_encoders.Measures(state.mean, state.deviation),
     )
@@ -211,7 +227,7 @@ def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
     """For models that read only numbers: tf-idf weights of the most telling terms, the text's
     own of length one, and its measures; ``float64[n, <= 256 + 5]``."""
     texts = _texts(column)
-    rarity = terms.rarities(np.array(state.num_texts), state.num_rows)
+    rarity = np.array(state.rarity)
     telling = np.array(state.telling, dtype=np.int64)
     found = np.zeros((len(texts), len(telling)))
     for rows, _, counts in _counted(texts, state):
