@@ -51,8 +51,8 @@ NUM_TELLING = 256
 """Terms that the baselines see (house choice: gradient boosting on more columns would take longer
 than the network)."""
 LEAST_WIDTH, WIDTH = 8, 256
-"""Least width of the encoders' vectors, and the network's width where it is not said (house
-choice)."""
+"""Least width of the encoders' vectors, and the network's width from which all is read: a narrower
+one reads less of a text, so that a quick trial of losses is quick (house choice)."""
 CHANCE, LEAST_BELIEVED = 4.0, 0.1
 """A term that is no stranger than that is hardly believed (house choice: of terms that tell
 nothing, one in twenty is stranger)."""
@@ -125,8 +125,10 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
         terms=keys[known].tolist(),
         rarity=rarity.round(4).tolist(),
         telling=sorted(np.argsort(-strange, kind="stable")[:NUM_TELLING].tolist()),
-        length=_size(np.bincount(cut.row, minlength=1), 90, MAX_LENGTH),
-        num_terms=_size(np.bincount(counts.row, minlength=1), 99, MAX_TERMS_OF_ONE),
+        length=_size(np.bincount(cut.row, minlength=1), 90, int(MAX_LENGTH * _share(spec))),
+        num_terms=_size(
+            np.bincount(counts.row, minlength=1), 99, int(MAX_TERMS_OF_ONE * _share(spec))
+        ),
         mean=seen.mean(axis=0).tolist(),
         deviation=seen.std(axis=0).clip(min=1e-3).tolist(),
     )
@@ -139,11 +141,16 @@ def _spaced(column: pa.ChunkedArray | pa.Array, rows: int, characters: int) -> N
     return np.linspace(0, len(column) - 1, count).astype(np.int64)
 
 
+def _share(spec: ModelSpec) -> float:
+    """How much of a text the network reads, in (0, 1]."""
+    return min(1.0, (spec.width or WIDTH) / WIDTH)
+
+
 def _size(sizes: NDArray[np.int64], percentile: int, most: int) -> int:
     """Enough for so many percent of the rows that have any, from 4 to the most."""
     some = sizes[sizes > 0]
     wanted = int(np.ceil(np.percentile(some, percentile))) if len(some) else 0
-    return min(most, max(4, wanted))
+    return max(4, min(most, wanted))
 
 
 def strangeness(counts: Counts, num_terms: int, target: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -209,13 +216,13 @@ def _counted(texts: pa.LargeStringArray, state: State) -> Iterator[tuple[slice, 
 def encoder(state: State, spec: ModelSpec) -> nn.Module:
     """Terms, the order of pieces, and how it is written, side by side.
 
-    The narrower the network, the narrower is what it reads of a text: a quarter of its width.
+    The narrower the network, the narrower they are.
     """
     from penstock.learning import text_encoders
     from penstock.learning.encoders import Beside
 
     num_pieces = pieces.cutter(tuple(state.merges)).num_pieces
-    width = min(text_encoders.PLANES, max(LEAST_WIDTH, (spec.width or WIDTH) // 4))
+    width = max(LEAST_WIDTH, int(text_encoders.PLANES * _share(spec) ** 2))
     return Beside(
         text_encoders.TermBag(state.rarity, width),
         text_encoders.PieceConvolution(num_pieces, width),
