@@ -121,7 +121,8 @@ def test_parquet_is_readable_by_others(store):
 
 @pytest.fixture
 def memory():
-    files = fsspec.filesystem("memory")
+    files = fsspec.filesystem("memory")  # one for the whole process: others have written there
+    files.rm("/", recursive=True)
     yield files
     files.rm("/", recursive=True)
 
