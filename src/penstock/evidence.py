@@ -17,6 +17,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 MAX_TABLE_ROWS = 500
 """Most rows of an evidence table (house choice: what a person can still leaf through)."""
 
+MAX_EXHIBITS = 48
+MAX_MEDIA_CHARACTERS = 400_000
+"""Most exhibits of a gallery, and most base64 of one picture or sound (house choice: a report of
+some megabytes still opens at once)."""
+
 Outcome = Literal["unjudged", "pass", "note", "warn", "refuse", "insufficient"]
 Action = Literal["refuse", "warn", "note"]
 
@@ -199,6 +204,46 @@ class Figure(Frozen):
     horizontal: bool = False
 
 
+class Exhibit(Frozen):
+    """One value of one row as a person reads, sees or hears it; what is empty is not shown.
+
+    Attributes
+    ----------
+    caption : str
+        What is to be known of it: the truth, the answer.
+    text : list of (str, float)
+        Runs of text, each with a tint in [-1, 1]: above 0 towards the answer, below 0 away from
+        it, 0 none.
+    picture : str
+        A PNG image, base64.
+    sound : str
+        A WAV file, base64.
+    """
+
+    caption: str
+    text: list[tuple[str, float]] = []
+    picture: str = Field("", max_length=MAX_MEDIA_CHARACTERS, pattern=r"^[A-Za-z0-9+/]*={0,2}$")
+    sound: str = Field("", max_length=MAX_MEDIA_CHARACTERS, pattern=r"^[A-Za-z0-9+/]*={0,2}$")
+
+
+class Gallery(Frozen):
+    """A few exhibits side by side.
+
+    Attributes
+    ----------
+    title : str
+        One line.
+    exhibits : list of Exhibit
+        At most :data:`MAX_EXHIBITS`.
+    note : str
+        How to read them, in one sentence.
+    """
+
+    title: str
+    exhibits: list[Exhibit] = Field(max_length=MAX_EXHIBITS)
+    note: str = ""
+
+
 class Evidence(Frozen):
     """What a stage found.
 
@@ -210,6 +255,9 @@ class Evidence(Frozen):
         In the order in which they are shown.
     figures : dict of str to Figure
         In the order in which they are shown.
+    galleries : dict of str to Gallery
+        In the order in which they are shown. What shows raw values of single rows stands here
+        only where ``report.show_rows`` permits it.
     notes : list of str
         Sentences for the reader; a choice that was made for them, for example.
     """
@@ -217,4 +265,5 @@ class Evidence(Frozen):
     checks: list[Check] = []
     tables: dict[str, Table] = {}
     figures: dict[str, Figure] = {}
+    galleries: dict[str, Gallery] = {}
     notes: list[str] = []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from penstock.adapters import charts, drawing, report, report_markdown
-from penstock.evidence import Check, Evidence, Figure, Series, Table
+from penstock.evidence import Check, Evidence, Exhibit, Figure, Gallery, Series, Table
 from penstock.outcomes import Decision
 from penstock.records import (
     Blob,
@@ -383,7 +383,11 @@ def hostile():
     }  # fmt: skip
     table = Table(title=PAYLOAD, columns=[PAYLOAD], rows=[[PAYLOAD], [{PAYLOAD: [PAYLOAD]}]],
                   note=PAYLOAD)  # fmt: skip
-    evidence = Evidence(notes=[PAYLOAD], figures=figures, tables={PAYLOAD: table})
+    exhibit = Exhibit(caption=PAYLOAD, text=[(PAYLOAD, 0.0), (PAYLOAD, 1.0)], picture="aGk=")
+    shown = Gallery(title=PAYLOAD, note=PAYLOAD, exhibits=[exhibit])
+    evidence = Evidence(
+        notes=[PAYLOAD], figures=figures, tables={PAYLOAD: table}, galleries={PAYLOAD: shown}
+    )
     layout = adult_layout(PAYLOAD).model_copy(update={"classes": [PAYLOAD, "b"]})
     record = Snapshot(rows=rows(3), layout=layout, source=PAYLOAD, evidence=evidence)
     decision = Decision(verdict="refused", model=PAYLOAD, version=PAYLOAD, why=PAYLOAD,
@@ -397,6 +401,28 @@ def test_no_value_from_data_becomes_markup():
     page = report.render(*hostile())
     assert "<script" not in page
     assert page.count("&lt;script&gt;") > 25
+
+
+def test_exhibits_are_read_seen_and_heard_and_words_are_tinted():
+    exhibits = [
+        Exhibit(caption="told ham", text=[("free ", 0.5), ("lunch", -1.0), (" at 12", 0.0)]),
+        Exhibit(caption="told 7", picture="UE5H", sound="V0FW"),
+    ]
+    gallery = Gallery(title="What moved it", exhibits=exhibits, note="Read so.")
+    records = {"explain": Record(evidence=Evidence(galleries={"g": gallery}))}
+    page = report.render(Decision(verdict="refused", model="m"), records, adult_pipeline())
+    shown = page.partition('id="stage-explain"')[2].partition("</section>")[0]
+    assert '<mark class="for" style="--tint: 50%">free </mark>' in shown
+    assert '<mark class="against" style="--tint: 100%">lunch</mark> at 12</p>' in shown
+    assert 'src="data:image/png;base64,UE5H"' in shown
+    assert 'src="data:audio/wav;base64,V0FW"' in shown
+    assert "What moved it Read so." in text_of(shown)
+
+
+@pytest.mark.parametrize("field", ["picture", "sound"])
+def test_an_exhibit_holds_nothing_but_base64(field):
+    with pytest.raises(ValueError, match="pattern"):
+        Exhibit(caption="", **{field: '" onload="x'})
 
 
 def test_a_page_with_odd_characters_is_still_utf8():
