@@ -136,12 +136,15 @@ def stress(fitted: Fitted, policy: Policy, test: Rows, seed: int) -> Findings:
 
 
 @stage(timeout_seconds=12 * HOUR)
-def explain(fitted: Fitted, policy: Policy, train: Rows, test: Rows, seed: int) -> Findings:
+def explain(
+    fitted: Fitted, policy: Policy, train: Rows, test: Rows, seed: int, show_rows: bool
+) -> Findings:
     """Say which columns the predictions rest on, and whether that can be believed."""
     from penstock.stages.explain import explain
 
     run = current()
-    return explain(fitted, policy, train, test, seed, run.store, run.progress("explain"))
+    tell = run.progress("explain")
+    return explain(fitted, policy, train, test, seed, run.store, tell, show_rows)
 
 
 @stage(timeout_seconds=4 * HOUR)

@@ -326,7 +326,9 @@ class Report(Part):
     """What the report may show."""
 
     show_rows: bool = Field(
-        False, description="Show the rows that the model is most wrong about (may be personal)."
+        False,
+        description="Show single rows: those that the model is most wrong about, and texts,"
+        " pictures and sounds with what moved their answers (may be personal).",
     )
 
 

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from penstock import modalities, plugins
+from penstock.evidence import Exhibit
 from penstock.learning.encoded import Encoded
 from penstock.spec import ModelSpec
 
@@ -337,3 +338,37 @@ def test_views_are_numbers_or_names_a_row_whatever_the_values(name, kind, seen, 
     assert {n: v.to_pylist() for n, v in module.views(halves).items()} == {
         n: v.to_pylist() for n, v in whole.items()
     }
+
+
+PARTED = [name for name in ENCODING if hasattr(FOUND[name], "parted")]
+
+
+@pytest.mark.parametrize("name", PARTED)
+def test_each_part_of_a_value_is_hidden_once_and_what_is_shown_is_an_exhibit(name):
+    modality = FOUND[name]
+    for kind, seen, unseen in COLUMNS[name]:
+        state = modality.learn(column(seen, kind), TARGETS["classes"], SPEC)
+        whole = modality.encode(column(seen, kind), state)
+        for value in [*seen[:3], *unseen]:
+            one = column([value], kind)
+            parted = modality.parted(one, state)
+            assert len(parted.names) <= 64
+            for key, array in parted.arrays.items():
+                assert array.dtype == whole[key].dtype
+                assert array.shape == (len(parted.names), *whole[key].shape[1:])
+            tints = np.linspace(-1, 1, len(parted.names))
+            if parted.names:
+                Exhibit(caption="", **modality.shown(one, state, tints))
+                Exhibit(caption="", **modality.shown(None, state, tints))
+
+
+@pytest.mark.parametrize("name", PARTED)
+def test_hiding_parts_changes_what_the_encoder_is_given(name):
+    modality, (kind, values) = FOUND[name], PLAIN[name][0]
+    state = modality.learn(column(values, kind), np.arange(len(values)) % 3, SPEC)
+    parted = modality.parted(column(values[:1], kind), state)
+    before = modality.encode(column(values[:1], kind), state)
+    changed = np.zeros(len(parted.names), dtype=bool)
+    for key, array in parted.arrays.items():
+        changed |= (array != before[key]).reshape(len(array), -1).any(axis=1)
+    assert changed.mean() > 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.evidence import Figure, Series, Table
+from penstock.measure import ranks
 from penstock.measure.intervals import mean_interval
 
 NUM_SHOWN_ROWS, NUM_SHOWN_COLUMNS = 5, 5
@@ -82,6 +84,24 @@ def rows(by_column: NDArray[np.float64], names: list[str]) -> Table:
         " the decided class, in logits above the mean logit; of a number: upwards, in standard"
         " deviations of the target. Raw values are not shown.",
     )
+
+
+def notes(weighed: list[Importance], leant: NDArray[np.float64], names: list[str]) -> list[str]:
+    """Which columns were left out, and whether both weighings agree."""
+    found = []
+    if len(names) > len(weighed):
+        found.append(
+            f"{len(weighed)} of {len(names)} columns were shuffled: those with the largest"
+            " attributions."
+        )
+    here = np.array([leant[names.index(one.column)] for one in weighed])
+    same = ranks.agreement(np.array([one.loss[0] for one in weighed]), here)
+    if math.isfinite(same):
+        found.append(
+            f"Attribution and permutation importance rank the columns alike by {same:.2f}"
+            " (Spearman)."
+        )
+    return found
 
 
 def figures(

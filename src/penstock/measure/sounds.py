@@ -245,6 +245,20 @@ class Frames:
         return int(2 ** (np.ceil(np.log2(self.window)) + 1))
 
 
+def band_edges(rate: int, bands: int) -> NDArray[np.float64]:
+    """Where bands evenly spaced in mel begin and end, in hertz, ``float64[bands + 2]``: band ``k``
+    reaches from edge ``k`` to edge ``k + 2``.
+
+    Examples
+    --------
+    >>> band_edges(8_000, 2).round().tolist()
+    [0.0, 743.0, 1963.0, 4000.0]
+    """
+    top = np.log1p(rate / 2 / 700)
+    edges: NDArray[np.float64] = 700 * np.expm1(np.linspace(0, top, bands + 2))
+    return edges
+
+
 @lru_cache(maxsize=16)
 def bank(rate: int, num_fft: int, bands: int) -> Wave:
     """Triangles evenly spaced in mel, ``float32[1 + num_fft / 2, bands]``; none is empty.

@@ -57,10 +57,34 @@ class Stress:
         return self.says.format(column=column, strength=strength)
 
 
+@dataclass(frozen=True)
+class Parted:
+    """One value, with each of its parts hidden in turn.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the parts; equal names in other rows are the same part.
+    arrays : dict of str to np.ndarray
+        As :meth:`Modality.encode` gives them; the first axis counts the parts, each row is the
+        value without that part.
+    """
+
+    names: list[str]
+    arrays: dict[str, np.ndarray]
+
+
 class Modality(Protocol):
     """What every stage asks of one kind of column.
 
     Columns come as Arrow arrays of the snapshot's type. ``n`` is the number of rows.
+
+    A modality whose values have parts that a person can point at (words, patches) also has
+    ``parted(column, state) -> Parted``, of a column of one row: at most 64 parts, none where
+    nothing can be hidden; and ``shown(column, state, tints) -> dict``: fields of an
+    :class:`penstock.evidence.Exhibit` that show the row with its parts tinted (``float64[parts]``
+    in [-1, 1]). Where every value has the same parts, the column may be None: what is shown then
+    stands for all rows, and holds no value of any.
     """
 
     __name__: str

@@ -16,9 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from penstock.measure import shifts, sounds
+from penstock.measure import overlays, shifts, sounds
 from penstock.measure.sounds import Frames, Sound, Unreadable
-from penstock.modalities import Stress
+from penstock.modalities import Parted, Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -202,6 +202,49 @@ def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
     for start, end in pairwise(edges.astype(int).tolist()):
         parts.append(cepstrum[:, :, start : max(start + 1, end)].mean(axis=2))
     return np.column_stack([*parts, arrays["level"]])
+
+
+CELLS = (5, 10)
+"""Parts of a spectrogram that are hidden in turn: by band, by time (house choice)."""
+
+
+def parted(column: pa.ChunkedArray, state: State) -> Parted:
+    """The spectrogram with each cell of a grid at the mean of its bands; low bands first."""
+    arrays = encode(column, state)
+    if not arrays["mels"].any():
+        return Parted([], {name: array[:0] for name, array in arrays.items()})
+    _, bands, frames = arrays["mels"].shape
+    rows = np.array_split(np.arange(bands), CELLS[0])
+    times = np.array_split(np.arange(frames), min(frames, CELLS[1]))
+    mean = np.rint(np.array(state.mean) * 255).astype(np.uint8)
+    mels = arrays["mels"].repeat(len(rows) * len(times), axis=0)
+    for part, (row, time) in enumerate((row, time) for row in rows for time in times):
+        mels[part][np.ix_(row, time)] = mean[row, None]
+    hertz = sounds.band_edges(state.rate, BANDS)
+    hop = state.frames.hop / state.rate
+    names = [
+        f"{hertz[row[0]]:.0f} to {hertz[row[-1] + 2]:.0f} Hz,"
+        f" {time[0] * hop:.2f} to {(time[-1] + 1) * hop:.2f} s"
+        for row in rows
+        for time in times
+    ]
+    return Parted(names, {"mels": mels, "level": arrays["level"].repeat(len(mels))})
+
+
+def shown(
+    column: pa.ChunkedArray | None, state: State, tints: NDArray[np.float64]
+) -> dict[str, Any]:
+    """The spectrogram with its cells tinted, high bands on top, and the sound; for all rows the
+    mean spectrogram alone."""
+    cells = tints.reshape(CELLS[0], -1)[::-1]
+    if column is None:
+        mean = np.rint(np.array(state.mean) * 255).astype(np.uint8)
+        return {"picture": overlays.tinted(mean[::-1, None].repeat(state.frames.count, 1), cells)}
+    mels = encode(column, state)["mels"][0]
+    found = {"picture": overlays.tinted(mels[::-1], cells)}
+    if sound := heard(column[0].as_py()):
+        found["sound"] = overlays.played(_part(sound, state), state.rate)
+    return found
 
 
 def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:

@@ -21,7 +21,8 @@ from penstock.learning.pieces import Pieces
 from penstock.learning.terms import Counts
 from penstock.measure import mistyped, shifts
 from penstock.measure.contract import slack
-from penstock.modalities import Stress
+from penstock.measure.words import Words
+from penstock.modalities import Parted, Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -275,6 +276,44 @@ def _texts(column: pa.ChunkedArray | pa.Array) -> pa.LargeStringArray:
     large = column.cast(pa.large_string())
     whole = large.combine_chunks() if isinstance(large, pa.ChunkedArray) else large
     return pc.utf8_slice_codeunits(whole, 0, MAX_CHARACTERS)
+
+
+MAX_WORDS = 64
+"""Distinct words of a text that are hidden in turn, those that its terms weigh most (house choice).
+"""
+MAX_SHOWN_CHARACTERS = 3_000
+"""Of a text in the report (house choice)."""
+
+
+def parted(column: pa.ChunkedArray, state: State) -> Parted:
+    """The text without each of its words, wherever the word stands."""
+    words, tried = _tried(column, state)
+    without = pa.array([words.without(number) for number in tried], pa.large_string())
+    names = [words.names[number] for number in tried]
+    return Parted(names, encode(pa.chunked_array([without]), state))
+
+
+def _tried(column: pa.ChunkedArray, state: State) -> tuple[Words, list[int]]:
+    """The words of a text, and those of them that are hidden in turn, in order of appearance."""
+    words = Words.of(_texts(column)[0].as_py() or "")
+    weight = np.zeros(len(words.names))
+    rarity = np.array(state.rarity)
+    for rows, _, counts in _counted(pa.array(words.names, pa.large_string()), state):
+        weight[rows] = np.bincount(counts.row, rarity[counts.term], minlength=len(weight[rows]))
+    weight *= 1 + np.log(np.maximum(words.counts, 1))
+    return words, sorted(np.argsort(-weight, kind="stable")[:MAX_WORDS].tolist())
+
+
+def shown(
+    column: pa.ChunkedArray | None, state: State, tints: NDArray[np.float64]
+) -> dict[str, Any]:
+    """The text with its words tinted; nothing for all rows, which have no words in common."""
+    if column is None:
+        return {}
+    words, tried = _tried(column, state)
+    every = np.zeros(len(words.names))
+    every[tried] = tints
+    return {"text": words.tinted(every, MAX_SHOWN_CHARACTERS)}
 
 
 LENGTH_SLACK = 4

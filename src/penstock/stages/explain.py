@@ -21,6 +21,7 @@ from torch import Tensor
 
 from penstock.bench import Bench, drawn
 from penstock.evidence import Check, Evidence
+from penstock.inside import Inside, columns_of
 from penstock.learning import attribution
 from penstock.learning.attribution import Attributions
 from penstock.learning.encodings import affordable, encodings, work_of_exchange, work_of_row
@@ -78,6 +79,7 @@ def explain(
     seed: int,
     store: Store,
     progress: Progress,
+    show_rows: bool = False,
 ) -> Findings:
     """Weigh the columns, and test the weighing.
 
@@ -95,19 +97,23 @@ def explain(
         Of the sample, the shuffles and the random copies.
     store, progress
         Where rows are; who is told.
+    show_rows : bool
+        Whether the evidence may show raw rows: single texts, pictures, sounds.
     """
     model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
     study = Study(model, store.table(train), store.table(test), seed)
     found = study.attributions()
     names = model.network.names
     leant = np.abs(found.by_column(model.network)).mean(axis=0)
-    progress(1, 3, "random copies")
+    progress(1, 4, "random copies")
     alike = study.likeness(found)
-    progress(2, 3, "shuffled columns")
+    progress(2, 4, "shuffled columns")
     order = [names[i] for i in np.argsort(-leant, kind="stable")]
     weighed = [study.importance(name, fitted.metric) for name in order[:MAX_COLUMNS]]
     weighed.sort(key=lambda one: -one.loss[0])
-    progress(3, 3, "done")
+    progress(3, 4, "inside columns")
+    inside = [Inside(study, name) for name in columns_of(study, leant)]
+    progress(4, 4, "done")
     evidence = Evidence(
         checks=[
             convergence_delta(found, study.enough),
@@ -116,11 +122,17 @@ def explain(
         tables={
             "columns": attribution_tables.columns(weighed, leant, names, fitted.metric),
             "rows": attribution_tables.rows(found.by_column(model.network), names),
+            **{key: table for one in inside for key, table in one.tables().items()},
         },
+        galleries={key: g for one in inside for key, g in one.galleries(show_rows).items()},
         figures=attribution_tables.figures(
             weighed, found.by_column(model.network), names, fitted.metric
         ),
-        notes=_notes(weighed, leant, names, study),
+        notes=[
+            f"{len(study.target)} test rows were shuffled, {study.num_rows} attributed; the"
+            " baseline is the mean encoding of training rows.",
+            *attribution_tables.notes(weighed, leant, names),
+        ],
     )
     return Findings(evidence=evidence)
 
@@ -275,25 +287,3 @@ def randomised_weights(alike: Likeness, enough: bool) -> Check:
         remedy="show these attributions to nobody: they hardly depend on what was learnt; look at"
         " the permutation importance, and whether the model beats a constant",
     )
-
-
-def _notes(
-    weighed: list[Importance], leant: NDArray[np.float64], names: list[str], study: Study
-) -> list[str]:
-    notes = [
-        f"{len(study.target)} test rows were shuffled, {study.num_rows} attributed; the baseline is"
-        " the mean encoding of training rows."
-    ]
-    if len(names) > len(weighed):
-        notes.append(
-            f"{len(weighed)} of {len(names)} columns were shuffled: those with the largest"
-            " attributions."
-        )
-    here = np.array([leant[names.index(one.column)] for one in weighed])
-    same = ranks.agreement(np.array([one.loss[0] for one in weighed]), here)
-    if math.isfinite(same):
-        notes.append(
-            f"Attribution and permutation importance rank the columns alike by {same:.2f}"
-            " (Spearman)."
-        )
-    return notes
