@@ -57,6 +57,9 @@ class Column(Frozen):
         What the pipeline does with it.
     why : str
         Why it has this modality and role, when that is not obvious.
+    masked : bool
+        Whether addresses and long numbers in it are hidden wherever it is read; see
+        :mod:`penstock.tables.masking`.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Column(Frozen):
     arrow_type: str
     role: Role = "feature"
     why: str = ""
+    masked: bool = False
 
 
 class Layout(Frozen):

@@ -31,6 +31,11 @@ class Feature(Part):
     """What is said about one column instead of inferred."""
 
     modality: Modality = Field("auto", description="Kind of column; `exclude` leaves it out.")
+    mask: bool = Field(
+        False,
+        description="Text: hide e-mail addresses, URLs and numbers of seven or more digits, before"
+        " anything is stored, learnt or predicted.",
+    )
 
 
 class Data(Part):

@@ -158,11 +158,11 @@ def _survey(
     )
     surveys = {}
     for name in raw.names:
-        wanted = data.features[name].modality if name in data.features else "auto"
-        if name in (data.target, split.column):
-            wanted = "auto"
-        column = raw.column(name)
-        surveys[name], wrong = columns.survey(name, column, wanted, source.kinds.get(name, ""))
+        said = data.features.get(name)
+        wanted = said.modality if said and name not in (data.target, split.column) else "auto"
+        column, kind = raw.column(name), source.kinds.get(name, "")
+        mask = said is not None and said.mask
+        surveys[name], wrong = columns.survey(name, column, wanted, kind, mask)
         mistakes += wrong
         if name == split.column:
             mistakes += divides(split, surveys[name], column)

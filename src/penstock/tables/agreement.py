@@ -159,7 +159,16 @@ def layout_of(
             why = goal.why
         assert reading is not None
         kind = "string" if role == "split" else str(reading.arrow_type)
-        found.append(Column(name=name, modality=modality, arrow_type=kind, role=role, why=why))
+        found.append(
+            Column(
+                name=name,
+                modality=modality,
+                arrow_type=kind,
+                role=role,
+                why=why,
+                masked=role != "target" and name in data.features and data.features[name].mask,
+            )
+        )
     if not any(column.role == "feature" for column in found):
         reasons = [f"{c.name} ({c.role}{': ' + c.why if c.why else ''})" for c in found]
         raise BadInput(

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from penstock import modalities, plugins
 from penstock.errors import Mistake
-from penstock.tables import arrow_types
+from penstock.tables import arrow_types, masking
 from penstock.tables.arrow_types import Reading
 
 MIN_ROWS = 20
@@ -76,7 +76,7 @@ class Survey:
 
 
 def survey(
-    name: str, raw: pa.ChunkedArray, wanted: str = "auto", kind: str = ""
+    name: str, raw: pa.ChunkedArray, wanted: str = "auto", kind: str = "", mask: bool = False
 ) -> tuple[Survey, list[Mistake]]:
     """Survey one column.
 
@@ -90,6 +90,8 @@ def survey(
         The modality that the spec says, or ``auto``.
     kind : str
         The modality that the source knows, ``category``, ``image``, ..., or empty.
+    mask : bool
+        Whether addresses and long numbers are hidden; the column is then read as text.
 
     Returns
     -------
@@ -98,14 +100,18 @@ def survey(
         When the values are not of the modality that the spec says.
     """
     said = wanted if wanted not in ("auto", "exclude") else ""
-    reading = _reading(raw, said or kind)
+    reading = _masked(raw) if mask else _reading(raw, said or kind)
+    if mask and reading is None:
+        return Survey(name, "", None, "", usable=False), [
+            _not_of(name, "text", [f"type {raw.type}"])
+        ]
     if reading is None:
         reason = f"no modality reads columns of type {raw.type}"
         named = said and said not in NOT_FEATURES
         mistakes = [_not_of(name, said, [f"type {raw.type}"])] if named else []
         return Survey(name, "", None, reason, usable=False), mistakes
     typed = reading.read(raw)
-    mistakes = _contradictions(name, said, raw, typed)
+    mistakes = _contradictions(name, said, typed if mask else raw, typed)
     modality, why = (said, "said in data.features") if said else infer(name, typed, kind)
     found = Survey(
         name,
@@ -200,6 +206,14 @@ def _reading(raw: pa.ChunkedArray, modality: str) -> Reading | None:
     if modality == "category" and found and found.tokens:
         return arrow_types.reading(raw, "text")  # what is no number is a level
     return found
+
+
+def _masked(raw: pa.ChunkedArray) -> Reading | None:
+    """How text is read whose addresses and long numbers are hidden; None for what is no text."""
+    found = arrow_types.reading(raw, "text")
+    if found is None or not pa.types.is_string(found.arrow_type):
+        return None
+    return Reading(found.arrow_type, _then(found.read, masking.masked), {}, "masked")
 
 
 def _then(first: Callable[[Any], Any], second: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -30,6 +30,7 @@ from penstock.tables.arrow_types.levels import (
 )
 from penstock.tables.arrow_types.numbers import AFFIXES, STYLES, NumberForm, best_form
 from penstock.tables.arrow_types.times import DATES, parse_times, time_reading
+from penstock.tables.masking import masked
 from penstock.tables.typed import UNREADABLE
 
 LEAST_VALUES = 20
@@ -96,9 +97,9 @@ class Rereader:
         if pa.types.is_large_string(raw.type) or raw.type == pa.string_view():
             raw = raw.cast(pa.string())
         try:
-            if pa.types.is_string(raw.type):
-                return self._from_text(raw)
-            return self._from_values(raw)
+            is_text = pa.types.is_string(raw.type)
+            typed = self._from_text(raw) if is_text else self._from_values(raw)
+            return masked(typed) if self.column.masked else typed
         except UNREADABLE as error:
             raise BadInput(self._wrong(f"type {raw.type}")) from error
 

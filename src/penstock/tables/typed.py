@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from penstock.errors import BadInput, Mistake
 from penstock.records import Column
+from penstock.tables.masking import masked
 
 UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
 """What Arrow raises where values are not of a type."""
@@ -53,7 +54,8 @@ def typed_as(table: pa.Table, wanted: list[Column]) -> pa.Table:
             mistakes.append(Mistake("the column is in the input, once", found, column.name))
             continue
         with noting(mistakes, f"the column holds {column.arrow_type}", column.name):
-            columns[column.name] = _cast(table[column.name], _arrow_type(column.arrow_type))
+            typed = _cast(table[column.name], _arrow_type(column.arrow_type))
+            columns[column.name] = masked(typed) if column.masked else typed
     if mistakes:
         raise BadInput(mistakes)
     return pa.table(columns)
