@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from penstock.cli.app import OK, app, short, tell
 
@@ -66,19 +69,38 @@ def init(
 
 
 @app.command
-def sample(name: str, /, folder: Path | None = None) -> int:
+def sample(
+    name: str = "",
+    folder: Path | None = None,
+    /,
+    *,
+    list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
+) -> int:
     """Write a sample pipeline with its data to a folder.
 
     Parameters
     ----------
     name
-        adult (census income, a table) or digits (8x8 handwritten digits, PNG files).
+        adult (census income), digits (images), spoken-digits (sound), spam (text), movielens
+        (ratings). The first two travel with penstock, the others are downloaded and held against
+        a checksum; PENSTOCK_SAMPLES_URL names a mirror, or a folder that holds the archives.
     folder
         Where it goes; default: data/NAME.
+    list_
+        Print licence, source and checksums of all samples, and write nothing.
     """
-    from penstock.adapters.samples import write_sample
+    from penstock.adapters.samples import SAMPLES, described, write_sample
+    from penstock.errors import BadInput, Mistake
 
-    written = write_sample(name, folder or Path("data") / name)
+    if list_:
+        print("\n\n".join("\n".join(described(one)) for one in SAMPLES))
+        return OK
+    if not name:
+        remedy = f"penstock sample {next(iter(SAMPLES))}; samples: {', '.join(SAMPLES)}"
+        raise BadInput(Mistake("sample takes NAME or --list", "neither", "penstock sample", remedy))
+    if name in SAMPLES:
+        tell("\n".join(described(name)))
+    written = write_sample(name, folder or Path("data") / name, tell)
     print(short(written))
     print(f"Next: penstock train {short(written)}")
     return OK

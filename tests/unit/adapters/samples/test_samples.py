@@ -10,8 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from penstock import pipeline_file
-from penstock.adapters import samples
-from penstock.adapters.samples import write_sample
+from penstock.adapters.samples import SAMPLES, bundled, described, write_sample
 from penstock.adapters.sources import open_source
 from penstock.errors import BadInput, StoreError
 from penstock.services import Services
@@ -86,14 +85,37 @@ def test_an_empty_folder_is_filled(tmp_path):
 
 @pytest.mark.parametrize(("name", "constant"), [("adult", "ADULT"), ("digits", "DIGITS")])
 def test_other_data_is_refused_and_nothing_stays(name, constant, tmp_path, monkeypatch):
-    monkeypatch.setattr(samples, f"{constant}_SHA256", "0" * 64)
+    monkeypatch.setattr(bundled, f"{constant}_SHA256", "0" * 64)
     with pytest.raises(StoreError, match="byte for byte"):
         write_sample(name, tmp_path / "deep" / name)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_hash_is_of_the_file_in_the_repository():
-    path = Path(__file__).parents[3] / "data" / "adult" / "adult.parquet"
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == samples.ADULT_SHA256
+    path = Path(__file__).parents[4] / "data" / "adult" / "adult.parquet"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == bundled.ADULT_SHA256
     data = pipeline_file.read(path.parent / "pipeline.yaml").data
     assert open_source(data, path.parent).schema.names[-1] == "fold"
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_sample_says_its_licence_its_source_and_its_checksums(name):
+    text = "\n".join(described(name))
+    sample = SAMPLES[name]
+    assert sample.licence in text
+    assert sample.source in text
+    for archive in sample.archives:
+        assert archive.url in text
+        assert archive.sha256 in text
+        assert archive.url.startswith("https://")
+        assert len(bytes.fromhex(archive.sha256)) == 32
+    names = [archive.name for archive in sample.archives]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_sample_has_a_card_with_licence_and_a_spec_that_can_be_read(name):
+    folder = bundled.files_of(name)
+    card = (folder / "card.md").read_text()
+    assert "## Licence" in card
+    assert pipeline_file.read(folder / "pipeline.yaml").name == name
