@@ -83,6 +83,8 @@ def fetch(archive: Archive, folder: Path, tell: Callable[[str], None]) -> Path:
         found = re.findall(r"[0-9a-f]{64}", str(error))[-1:]
         raise BadInput(_other_bytes(archive, url, found)) from error
     except OSError as error:
+        if getattr(error, "response", None) is not None:
+            error.response.close()  # type: ignore[attr-defined]  # pooch leaves it open
         raise BadInput(_unreachable(archive, url, error)) from error
     return Path(path)
 
