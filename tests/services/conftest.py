@@ -138,6 +138,13 @@ class House:
     def state(self, run: str) -> dict:
         return self.ask(f"/flow_runs/{run}")["state"]
 
+    def story(self, run: str) -> str:
+        """How a run ended, and what its log says: for the message of a test that failed."""
+        asked = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC"}
+        state = self.state(run)
+        said = [f"{log['timestamp']} {log['message']}" for log in self.ask("/logs/filter", asked)]
+        return "\n".join([f"{state['name']}: {state['message']}", *said])
+
     def running_stages(self, run: str) -> list[str]:
         running = {"state": {"type": {"any_": ["RUNNING"]}}}
         asked = {"flow_runs": {"id": {"any_": [run]}}, "task_runs": running}

@@ -84,7 +84,7 @@ def ends_well(house, run, name, undisturbed):
     Returns how often it began.
     """
     house.wait_until(lambda: house.state(run)["type"] in ("COMPLETED", "FAILED"))
-    assert house.state(run)["name"] == "Registered", house.state(run)
+    assert house.state(run)["name"] == "Registered", house.story(run)
     living = {"state": {"type": {"any_": LIVING}}}
     assert house.ask("/flow_runs/filter", {"flow_runs": living}) == []
     house.wait_until(lambda: house.ask("/task_runs/filter", {"task_runs": living}) == [])

@@ -10,6 +10,7 @@ import os
 import socket
 import sqlite3
 import ssl
+import time
 import urllib.error
 import urllib.request
 import warnings
@@ -29,11 +30,17 @@ from penstock.errors import Mistake, RegistryUnreachable
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+log = logging.getLogger("penstock.tracking")
+
 PROBE_SECONDS = 5.0
 """How long a server may take to answer at all (house choice)."""
 
 LOCK_SECONDS = 120.0
 """How long to wait for another process that makes the database (house choice)."""
+
+RETRIES = "PENSTOCK_MLFLOW_RETRIES"
+"""The variable that says how often the first question is asked again, after 1, 2, 4 ... seconds.
+The house's worker says it; a person at a terminal hears at once that nobody answers."""
 
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -142,11 +149,23 @@ class Connection:
     def probe(self) -> None:
         """Ask whether somebody is there; nothing is imported, made or written.
 
+        Asked again as often as :data:`RETRIES` says: a server that died is back within seconds,
+        and a run waits for it.
+
         Raises
         ------
         RegistryUnreachable
             When the server does not answer, or the file is no database.
         """
+        for tried in range(int(os.environ.get(RETRIES, "0"))):
+            try:
+                return self._ask()
+            except RegistryUnreachable as error:
+                log.warning("%s; asked again in %d s", error, 2**tried)
+                time.sleep(2**tried)
+        return self._ask()
+
+    def _ask(self) -> None:
         parts = urlsplit(self.uri)
         scheme = parts.scheme.partition("+")[0]
         try:

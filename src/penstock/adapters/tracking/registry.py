@@ -20,6 +20,7 @@ from penstock.ports import Version
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -112,13 +113,13 @@ class MlflowRegistry:
                     description=description[:DESCRIPTION_LENGTH],
                     model_id=model_id,
                 )
-                number = str(made.version)
+                number = self._first(made)
                 shown = json.dumps([{"name": name, "version": number}])
                 client.set_logged_model_tags(model_id, {"mlflow.modelVersions": shown})
                 client.set_registered_model_alias(name, CHALLENGER, number)
             except (MlflowException, OSError, KeyboardInterrupt):
                 if number:
-                    client.delete_model_version(name, number)
+                    self._delete(name, number)
                 client.delete_logged_model(model_id)
                 raise
         return Version(name, number, tags)
@@ -198,6 +199,24 @@ class MlflowRegistry:
                 raise
         return Version(name, str(found.version), dict(found.tags))
 
+    def _first(self, made: ModelVersion) -> str:
+        """The version's number; one that was made again, since the answer got lost, goes."""
+        client = self.connection.client
+        found = client.search_model_versions(f"name = '{made.name}' AND run_id = '{made.run_id}'")
+        numbers = sorted(int(one.version) for one in found if one.source == made.source)
+        for number in numbers[1:]:
+            self._delete(made.name, str(number))
+        return str(numbers[0])
+
+    def _delete(self, name: str, number: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.connection.client.delete_model_version(name, number)
+        except MlflowException as error:
+            if error.error_code not in ABSENT:
+                raise
+
     def _ensure_model(self, name: str) -> None:
         from mlflow.exceptions import MlflowException
 
@@ -210,15 +229,26 @@ class MlflowRegistry:
     def _log_model(self, package: Path, run_id: str, name: str) -> tuple[str, str]:
         """Keep the folder as a logged model of the run; returns its id and place."""
         from mlflow.entities import LoggedModelOutput
+        from mlflow.exceptions import MlflowException
         from mlflow.models import Model
 
         client = self.connection.client
         experiment = client.get_run(run_id).info.experiment_id
         logged = client.create_logged_model(experiment, name, source_run_id=run_id)
+        mine = f"source_run_id = '{run_id}'"
+        for other in client.search_logged_models([experiment], filter_string=mine):
+            if other.model_id != logged.model_id:  # made by a request whose answer got lost
+                client.delete_logged_model(other.model_id)
         card = Model.load(str(package))
         card.run_id, card.model_id = run_id, logged.model_id
         card.save(str(package / "MLmodel"))
         client.log_model_artifacts(logged.model_id, str(package))
         client.finalize_logged_model(logged.model_id, "READY")
-        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        try:
+            client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        except MlflowException:  # it stands there already where only the answer got lost
+            outputs = client.get_run(run_id).outputs
+            known = outputs.model_outputs if outputs else []
+            if logged.model_id not in [one.model_id for one in known]:
+                raise
         return logged.model_id, logged.artifact_location

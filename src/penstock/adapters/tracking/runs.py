@@ -105,8 +105,12 @@ class Tracking:
         written |= {key_of(key): without_secrets(text)[:TAG_LENGTH] for key, text in tags.items()}
         with self.connection.reaching():
             experiment = self._experiment(pipeline)
-            run = client.create_run(experiment, tags=written, run_name=name)
-        run_id: str = run.info.run_id
+            run = client.create_run(experiment, _now(), written, name)
+            run_id: str = run.info.run_id
+            then = f"attributes.start_time = {run.info.start_time}"
+            for other in client.search_runs([experiment], then):
+                if other.info.run_id != run_id and written.items() <= other.data.tags.items():
+                    client.delete_run(other.info.run_id)  # made by a request whose answer got lost
         if diff:
             self.log_files(run_id, {"git/uncommitted.diff": diff})
         return run_id
