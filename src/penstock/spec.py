@@ -11,14 +11,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from penstock import plugins
 from penstock.errors import did_you_mean
 from penstock.evidence import Action
 
 Task = Literal["auto", "classification", "regression"]
-Modality = Literal[
-    "auto", "numeric", "category", "set", "timestamp", "text", "image", "audio",
-    "identifier", "constant", "exclude",
-]  # fmt: skip
+NOT_READ = ("identifier", "constant", "exclude")
+"""What may be said of a column instead of a modality: no network reads it."""
 
 
 class Part(BaseModel):
@@ -27,10 +26,28 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _modalities() -> list[str]:
+    return ["auto", *plugins.modules("penstock.modalities"), *NOT_READ]
+
+
 class Feature(Part):
     """What is said about one column instead of inferred."""
 
-    modality: Modality = Field("auto", description="Kind of column; `exclude` leaves it out.")
+    modality: str = Field(
+        "auto",
+        description="Kind of column; `exclude` leaves it out.",
+        json_schema_extra=lambda schema: schema.update({"enum": [*_modalities()]}),
+    )
+
+    @field_validator("modality")
+    @classmethod
+    def _installed(cls, name: str) -> str:
+        """A file of penstock.modalities, or what another package adds to them."""
+        known = _modalities()
+        if name not in known:
+            raise ValueError(f"{did_you_mean(name, known)} one of: {', '.join(known)}".strip())
+        return name
+
     mask: bool = Field(
         False,
         description="Text: hide e-mail addresses, URLs and numbers of seven or more digits, before"

@@ -19,8 +19,8 @@ MAX_LEVELS = 254
 """Most levels with a code of their own; all others share one more. scikit-learn's histogram
 boosting reads at most 255 codes of a category."""
 
-UNREAD = ("image", "audio")
-"""Modalities that no matrix holds."""
+UNREAD = "binary"
+"""Type of the columns that no matrix holds: content of files."""
 
 
 class MatrixColumn(BaseModel):
@@ -79,7 +79,7 @@ class Matrix(BaseModel):
         >>> matrix.categorical
         [False, True]
         """
-        read = [column for column in layout.features if column.modality not in UNREAD]
+        read = [column for column in layout.features if column.arrow_type != UNREAD]
         return cls(
             columns=[_learn(table[column.name], column.name, column.modality) for column in read]
         )

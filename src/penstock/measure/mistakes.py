@@ -10,13 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from penstock.evidence import Table
-from penstock.measure.matrix import as_text
+from penstock.measure.matrix import UNREAD, as_text
 from penstock.records import Layout
 
 SHOWN_ROWS = 20
 SHOWN_COLUMNS = 12
 SHOWN_CHARACTERS = 60
-MEDIA = ("image", "audio")
 
 
 def worst(
@@ -36,7 +35,7 @@ def worst(
         Of each row.
     """
     rows = np.argsort(-losses, kind="stable")[:SHOWN_ROWS]
-    names = [c.name for c in layout.features if c.modality not in MEDIA][:SHOWN_COLUMNS]
+    names = [c.name for c in layout.features if c.arrow_type != UNREAD][:SHOWN_COLUMNS]
     shown = {
         "row": rows.tolist(),
         "loss": losses[rows].round(4).tolist(),

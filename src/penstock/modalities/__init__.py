@@ -8,7 +8,7 @@ else in penstock knows what a number, a category or an image is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from pydantic import BaseModel
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from penstock.spec import ModelSpec
+
+
+Holds = Literal["number", "time", "text", "bytes", "level"]
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,20 @@ class Modality(Protocol):
     :class:`penstock.evidence.Exhibit` that show the row with its parts tinted (``float64[parts]``
     in [-1, 1]). Where every value has the same parts, the column may be None: what is shown then
     stands for all rows, and holds no value of any.
+
+    Attributes
+    ----------
+    HOLDS : {"number", "time", "text", "bytes", "level"}
+        As what its columns are read and kept: whole numbers or floats, timestamps, strings,
+        content of files; ``level``: numbers, strings, booleans or times, as they come.
+    State : type of BaseModel
+        What :meth:`learn` gives.
+    STRESSES : tuple of Stress
+        How the world changes such a column.
     """
 
     __name__: str
+    HOLDS: Holds
     State: type[BaseModel]
     STRESSES: tuple[Stress, ...]
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from penstock.spec import ModelSpec
 
+HOLDS = "bytes"
+
 MAX_RATE = 16_000
 """Samples a second at most: speech and most of what is heard lies below 8 kHz (house choice)."""
 MAX_SECONDS = 10.0

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from penstock.spec import ModelSpec
 
+HOLDS = "level"
+
 
 MIN_LEVEL_ROWS = 3
 """Rarer levels share one level with unseen ones (house choice, measured on Adult)."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from penstock.spec import ModelSpec
 
+HOLDS = "bytes"
+
 
 MAX_SIDE = 64
 """Largest side when it is sized from the images (house choice: what two cores can learn)."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from penstock.spec import ModelSpec
 
+HOLDS = "number"
+
 
 FEW_LEVELS, MAX_LEVELS = 300, 20_000
 """Up to so few distinct values a number has a category view beside the numeric one; up to so many

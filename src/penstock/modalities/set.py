@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from penstock.spec import ModelSpec
 
+HOLDS = "text"
+
 DELIMITERS = ("|", ";", ",")
 """What stands between the members of a set written in one cell."""
 MIN_SPLIT = 0.2

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from penstock.spec import ModelSpec
 
+HOLDS = "text"
+
 MIN_WORDS = 3.0
 MIN_DISTINCT = 0.5
 """Text has at least so many words on average, and at least so large a share of its values is

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from penstock.spec import ModelSpec
 
+HOLDS = "time"
+
 
 PERIODS = {"hour": 24, "weekday": 7, "day": 31, "month": 12}
 """Calendar parts with a category view each, and their number of levels."""

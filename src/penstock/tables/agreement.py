@@ -204,7 +204,8 @@ def check_sensitive(
         With every one that is not stored, or whose kind makes no groups.
     """
     kinds = {column.name: column.modality for column in layout.columns}
-    lost = [name for name in sensitive if kinds.get(name, "image") in ("image", "audio")]
+    makes = {column.name for column in layout.columns if column.arrow_type != "binary"}
+    lost = [name for name in sensitive if name not in makes]
     if lost:
         raise BadInput(
             Mistake(

@@ -34,7 +34,6 @@ ID_WORDS = {"id", "uuid", "guid", "key", "index", "idx", "no", "nr", "num", "num
 """Last word of a name by which whole numbers that never repeat are taken for identifiers."""
 
 NOT_FEATURES = ("identifier", "constant", "exclude")
-FROM_TEXT = ("text", "set")
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def infer(name: str, typed: pa.ChunkedArray, kind: str = "") -> tuple[str, str]:
     >>> infer("customer_id", pa.chunked_array([list(range(7, 107))]))[0]
     'identifier'
     """
-    if kind in ("image", "audio"):
+    if holds(kind) == "bytes":
         return kind, ""
     if typed.null_count == len(typed):
         return "constant", "no value in any row"
@@ -192,18 +191,31 @@ def named_like_id(name: str) -> bool:
     return bool(words) and (words[-1] in ID_WORDS or words[0] in ("id", "unnamed"))
 
 
+def holds(modality: str) -> str:
+    """As what a modality reads its columns; empty for what is none.
+
+    Examples
+    --------
+    >>> holds("timestamp"), holds("set"), holds("identifier")
+    ('time', 'text', '')
+    """
+    known = modality in plugins.modules("penstock.modalities")
+    return modalities.load(modality).HOLDS if known else ""
+
+
 def _reading(raw: pa.ChunkedArray, modality: str) -> Reading | None:
     """How the rows are read for a modality that was said, or by themselves."""
-    if modality in ("numeric", "timestamp"):
-        found = arrow_types.reading(raw, modality)
-        if found and modality == "numeric" and pa.types.is_boolean(found.arrow_type):
+    held = holds(modality)
+    if held in ("number", "time"):
+        found = arrow_types.reading(raw, "numeric" if held == "number" else "timestamp")
+        if found and held == "number" and pa.types.is_boolean(found.arrow_type):
             number = partial(pc.cast, target_type=pa.float64())
             return Reading(pa.float64(), _then(found.read, number), {})
         return found
-    if modality in FROM_TEXT:
+    if held == "text":
         return arrow_types.reading(raw, "text")
     found = arrow_types.reading(raw)
-    if modality == "category" and found and found.tokens:
+    if held == "level" and found and found.tokens:
         return arrow_types.reading(raw, "text")  # what is no number is a level
     return found
 
@@ -237,15 +249,13 @@ def _contradictions(
         ]
     kind = typed.type
     fits = {
-        "numeric": pa.types.is_integer(kind) or pa.types.is_floating(kind),
-        "timestamp": pa.types.is_timestamp(kind),
+        "number": pa.types.is_integer(kind) or pa.types.is_floating(kind),
+        "time": pa.types.is_timestamp(kind),
         "text": pa.types.is_string(kind),
-        "set": pa.types.is_string(kind),
-        "category": not pa.types.is_binary(kind),
-        "image": pa.types.is_binary(kind),
-        "audio": pa.types.is_binary(kind),
+        "level": not pa.types.is_binary(kind),
+        "bytes": pa.types.is_binary(kind),
     }
-    if fits.get(said, True):
+    if fits.get(holds(said), True):
         return []
     return [_not_of(name, said, _examples(raw))]
 

@@ -40,7 +40,7 @@ def decision_mistakes(spec: DecisionSpec, layout: Layout, by: str) -> list[Mista
     elif by == layout.target:
         rule = "groups are not made by the target"
         found.append(Mistake(rule, by, "bias.column", "name a column that is known beforehand"))
-    elif known[by].modality in ("image", "audio", "set"):
+    elif known[by].arrow_type == "binary" or known[by].modality == "set":
         rule = "groups are made by names, numbers or times"
         remedy = "name another column"
         found.append(Mistake(rule, f"{by} is {known[by].modality}", "bias.column", remedy))

@@ -51,7 +51,7 @@ def test_a_dictionary_column_is_read_like_its_text():
 
 
 def test_images_and_columns_without_the_feature_role_are_left_out():
-    table = pa.table({"a": [1.0], "i": ["key"], "y": ["u"]})
+    table = pa.table({"a": [1.0], "i": [b"png"], "y": ["u"]})
     layout = layout_of(table, a="numeric", i="image")
     columns = [
         c.model_copy(update={"role": "target"} if c.name == "y" else {}) for c in layout.columns
