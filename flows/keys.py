@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock import fingerprint, plugins
 from penstock.evidence import Frozen
-from penstock.records import Blob, Layout, Record
+from penstock.records import Backbone, Blob, Layout, Record
 
 ADAPTERS = {
     "ingest": ("penstock.adapters.sources",),
@@ -28,10 +28,9 @@ def key_of(stage: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """
     values = [*args, *kwargs.values()]
     modules = {f"penstock.stages.{stage}", *ADAPTERS.get(stage, ())}
+    pretrained = {name for value in values for name in _pretrained(value)}
     for layout in filter(None, map(_layout, values)):
-        modules.add(plugins.modules("penstock.tasks")[layout.task])
-        known = plugins.modules("penstock.modalities")
-        modules |= {known[column.modality] for column in layout.features}
+        modules |= plugins.of_table(layout, pretrained)
     if stage == "ingest":  # it asks every modality whose column it is
         modules |= set(plugins.modules("penstock.modalities").values())
     inputs = {str(position): _signed(value) for position, value in enumerate(args)}
@@ -43,6 +42,12 @@ def _layout(value: Any) -> Layout | None:
     return value if isinstance(value, Layout) else getattr(value, "layout", None)
 
 
+def _pretrained(value: Any) -> set[str]:
+    """Columns that a pretrained network reads."""
+    found = value if isinstance(value, dict) else getattr(value, "backbones", {})
+    return {name for name, one in found.items() if isinstance(one, Backbone)}
+
+
 def _signed(value: Any) -> Any:
     """A parameter as the JSON that signs it."""
     if isinstance(value, Record):
@@ -51,6 +56,8 @@ def _signed(value: Any) -> Any:
         return value.model_dump(mode="json", exclude=getattr(type(value), "unsigned", None))
     if isinstance(value, list):
         return [_signed(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _signed(item) for name, item in value.items()}
     return value
 
 
@@ -61,3 +68,6 @@ def blobs_of(value: Any) -> Iterator[Blob]:
     elif isinstance(value, Frozen):
         for name in type(value).model_fields:
             yield from blobs_of(getattr(value, name))
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from blobs_of(inner)

@@ -21,7 +21,7 @@ from penstock.adapters.alive import alive
 from penstock.evidence import Check, Frozen
 from penstock.outcomes import Decision
 from penstock.ports import Progress
-from penstock.records import Blob, Record, Snapshot
+from penstock.records import Backbone, Blob, Layout, Record, Snapshot
 from penstock.services import Services
 
 _current: ContextVar[Run] = ContextVar("penstock_run")
@@ -57,6 +57,7 @@ class Run:
         self.cached: list[str] = []
         self.keys: dict[str, str] = {}
         self.mlflow_run = ""
+        self._backbones: dict[str, Backbone] | None = None
 
     @property
     def spec(self) -> spec.Pipeline:
@@ -97,6 +98,18 @@ class Run:
     def key_of(self, stage: str) -> str:
         """The key under which the stage runs."""
         return self.keys[stage]
+
+    def backbones(self, layout: Layout) -> dict[str, Backbone]:
+        """The pretrained networks that the spec asks for, by column, in the store.
+
+        Raises
+        ------
+        BadInput
+            With every one that cannot be had or does not read its column.
+        """
+        if self._backbones is None:
+            self._backbones = self.services.backbones(layout)
+        return self._backbones
 
     def progress(self, stage: str) -> Progress:
         """Who is told how far a stage has come."""
@@ -139,6 +152,7 @@ class Run:
         from penstock.tables.choices import check_choices
 
         check_choices(self.spec, snapshot.layout)
+        self.backbones(snapshot.layout)
         tags = {
             "penstock.pipeline": self.spec.name,
             "penstock.data": snapshot.rows.blob.sha256,

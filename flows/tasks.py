@@ -13,6 +13,7 @@ from flows.staging import stage
 from penstock.evidence import Check
 from penstock.outcomes import Decision, Drift, Scored
 from penstock.records import (
+    Backbone,
     Findings,
     Fitted,
     Layout,
@@ -93,13 +94,15 @@ def fit(
     objective: Objective,
     spec: ModelSpec,
     compute: Compute,
+    backbones: dict[str, Backbone],
 ) -> Fitted:
     """Train on the training rows, stop by the validation rows."""
     from penstock.stages.fit import fit
 
     run = current()
     tell, key = run.progress("fit"), run.key_of("fit")
-    return fit(train, valid, layout, objective, spec, compute, run.store, tell, key)
+    given = (train, valid, layout, objective, spec, compute)
+    return fit(*given, run.store, tell, key, backbones)
 
 
 @stage(timeout_seconds=4 * HOUR)

@@ -25,7 +25,7 @@ from flows.tasks import (
     stress,
     validate,
 )
-from penstock.records import Fitted, Policy, Split
+from penstock.records import Backbone, Fitted, Policy, Split
 from penstock.spec import Pipeline
 
 
@@ -53,11 +53,12 @@ def train(pipeline: str, refresh: Refresh = False, overrides: Overrides = UNCHAN
         if not verdict.passed:
             return run.end(refuse(verdict))
 
-        fitted, policy = learn(parts, spec, mitigation="none")
+        backbones = run.backbones(snapshot.layout)
+        fitted, policy = learn(parts, spec, backbones, mitigation="none")
         before, before_policy = None, None
         if spec.bias.mitigation != "none":
             before, before_policy = fitted, policy
-            fitted, policy = learn(parts, spec, spec.bias.mitigation)
+            fitted, policy = learn(parts, spec, backbones, spec.bias.mitigation)
 
         train, test, seed = parts.train, parts.test, spec.split.seed
         scorecard = evaluate(fitted, policy, train, test, seed, spec.report.show_rows)
@@ -71,13 +72,15 @@ def train(pipeline: str, refresh: Refresh = False, overrides: Overrides = UNCHAN
         return run.end(register(fitted, policy, reference, scorecard, verdict, train, test))
 
 
-def learn(parts: Split, spec: Pipeline, mitigation: str) -> tuple[Fitted, Policy]:
+def learn(
+    parts: Split, spec: Pipeline, backbones: dict[str, Backbone], mitigation: str
+) -> tuple[Fitted, Policy]:
     """Choose the loss, train, and choose how scores become decisions."""
     column = spec.mitigated_column
     reweighed = column if mitigation == "reweigh" else ""
     levelled = column if mitigation == "thresholds" else ""
     train, valid, layout, seed = parts.train, parts.valid, parts.layout, spec.split.seed
     criterion = spec.bias.gated(len(layout.classes)) if levelled else ""
-    goal = objective(train, valid, layout, spec.objective, spec.model, reweighed)
-    fitted = fit(train, valid, layout, goal, spec.model, spec.compute)
+    goal = objective(train, valid, layout, spec.objective, spec.model.built_in, reweighed)
+    fitted = fit(train, valid, layout, goal, spec.model, spec.compute, backbones)
     return fitted, decide(fitted, valid, spec.decision, criterion, levelled, seed)

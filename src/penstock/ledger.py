@@ -10,7 +10,7 @@ import json
 import platform
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any, Literal
@@ -153,7 +153,7 @@ def decision_record(
         See :class:`DecisionRecord`. A person's name is personal data: say it only where a
         person decided.
     """
-    layout = next((r.layout for r in records.values() if isinstance(r, Fitted)), None)
+    fitted = next((r for r in records.values() if isinstance(r, Fitted)), None)
     said = spec.model_dump(mode="json")
     return DecisionRecord(
         pipeline=spec.name,
@@ -172,7 +172,7 @@ def decision_record(
         spec_sha256=fingerprint.of_json(said),
         contract_sha256=fingerprint.of_json(contract) if contract is not None else "",
         stages={
-            name: _stage(name, record, keys.get(name, ""), layout)
+            name: _stage(name, record, keys.get(name, ""), fitted)
             for name, record in records.items()
             if name != "register"
         },
@@ -246,6 +246,11 @@ def files_of(records: Mapping[str, Record]) -> dict[str, str]:
     for record in records.values():
         if isinstance(record, Fitted):
             found |= {"weights": record.weights.sha256, "state": record.state.sha256}
+            for backbone in record.backbones.values():
+                found |= {
+                    f"backbones/{backbone.fingerprint}/{name}": blob.sha256
+                    for name, blob in backbone.files.items()
+                }
         if isinstance(record, Policy):
             found["policy"] = record.fingerprint
         if isinstance(record, Profile):
@@ -267,7 +272,7 @@ def environment() -> Environment:
     )
 
 
-def code_of(stage: str, layout: Layout | None) -> str:
+def code_of(stage: str, layout: Layout | None, pretrained: Iterable[str] = ()) -> str:
     """SHA-256 of a stage's code as it is now, with the plug-ins that its table uses.
 
     Empty for a stage that has no module.
@@ -277,9 +282,7 @@ def code_of(stage: str, layout: Layout | None) -> str:
         return ""
     modules = {known[stage]}
     if layout:
-        modules.add(plugins.modules("penstock.tasks")[layout.task])
-        kinds = plugins.modules("penstock.modalities")
-        modules |= {kinds[column.modality] for column in layout.features}
+        modules |= plugins.of_table(layout, pretrained)
     return fingerprint.code_version(*sorted(modules))
 
 
@@ -305,11 +308,11 @@ def cited(value: Any, path: str = "") -> Iterator[tuple[str, Blob | Rows]]:
             yield from cited(inner, f"{path}[{number}]")
 
 
-def _stage(name: str, record: Record, key: str, layout: Layout | None) -> Stage:
+def _stage(name: str, record: Record, key: str, fitted: Fitted | None) -> Stage:
     told = "evidence" in record.unsigned  # else its content is evidence
     return Stage(
         fingerprint=record.fingerprint,
         key=key,
-        code=code_of(name, layout),
+        code=code_of(name, fitted.layout, fitted.backbones) if fitted else code_of(name, None),
         record=json.loads(record.signed) if told else None,
     )

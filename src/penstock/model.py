@@ -7,9 +7,11 @@ check and the served model all predict through it, and decide by the same policy
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +27,10 @@ from penstock.learning.loop import outputs_of
 from penstock.learning.network import Network
 from penstock.learning.sizing import shape_of, sized
 from penstock.measure import groups
-from penstock.records import Column, Layout, Policy
+from penstock.modalities import Modality
+from penstock.opened import FOLDER, Opened, opened
+from penstock.ports import Store
+from penstock.records import Column, Fitted, Layout, Policy
 from penstock.spec import ModelSpec
 from penstock.tables.typed import typed_as
 
@@ -50,43 +55,53 @@ class Learnt:
         From the task.
     spec : ModelSpec
         Network settings, every size said.
+    pretrained : dict of str to Opened
+        The networks that read columns in place of built-in encoders, as ``spec.encoders`` says.
     """
 
     layout: Layout
     columns: dict[str, BaseModel]
     target: dict[str, list[float]]
     spec: ModelSpec
+    pretrained: dict[str, Opened] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, train: pa.Table, layout: Layout, spec: ModelSpec) -> Learnt:
+    def of(
+        cls,
+        train: pa.Table,
+        layout: Layout,
+        spec: ModelSpec,
+        pretrained: dict[str, Opened] | None = None,
+    ) -> Learnt:
         """Learn every state from training rows; no other rows can be given."""
         task = tasks.load(layout.task)
         spec = sized(spec, train.num_rows)
         target = task.encode_target(train[layout.target], layout)
+        pretrained = pretrained or {}
         columns = {
-            column.name: modalities.load(column.modality).learn(train[column.name], target, spec)
+            column.name: reading(column, spec, pretrained).learn(train[column.name], target, spec)
             for column in layout.features
         }
-        return cls(layout, columns, task.learn_target(target, layout), spec)
+        return cls(layout, columns, task.learn_target(target, layout), spec, pretrained)
+
+    def modality(self, name: str) -> Modality:
+        """What reads a column: its modality, with its pretrained network if it has one."""
+        return reading(self.layout.column(name), self.spec, self.pretrained)
 
     def network(self) -> Network:
         """A network with fresh weights; seed torch before."""
         task = tasks.load(self.layout.task)
         encoders = {
-            column.name: modalities.load(column.modality).encoder(
-                self.columns[column.name], self.spec
-            )
-            for column in self.layout.features
+            name: self.modality(name).encoder(state, self.spec)
+            for name, state in self.columns.items()
         }
         return Network(encoders, task.num_outputs(self.layout), shape_of(self.spec))
 
     def encode(self, table: pa.Table) -> Arrays:
         """Arrays of every feature column of a table in the layout's types."""
         return {
-            column.name: modalities.load(column.modality).encode(
-                table[column.name], self.columns[column.name]
-            )
-            for column in self.layout.features
+            name: self.modality(name).encode(table[name], state)
+            for name, state in self.columns.items()
         }
 
     def encode_target(self, table: pa.Table) -> NDArray[Any]:
@@ -109,8 +124,23 @@ class Learnt:
         return json.dumps(value, sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str, where: str = "") -> Learnt:
-        """Read a state file; BadInput when its format is another one."""
+    def from_json(
+        cls, text: str, where: str = "", place: Callable[[str, str], Opened] | None = None
+    ) -> Learnt:
+        """Read a state file.
+
+        Parameters
+        ----------
+        text, where : str
+            The file's content, and its name for people.
+        place : callable, optional
+            From a column and the fingerprint of its pretrained network to its folder.
+
+        Raises
+        ------
+        BadInput
+            When its format is another one.
+        """
         value = json.loads(text)
         if value.get("format") != FORMAT:
             raise BadInput(
@@ -122,13 +152,27 @@ class Learnt:
                 )
             )
         layout = Layout.model_validate(value["layout"])
+        spec, states = ModelSpec.model_validate(value["spec"]), value["columns"]
+        pretrained = {}
+        if place:
+            for name in spec.encoders:
+                pretrained[name] = place(name, states[name]["backbone"]["fingerprint"])
         columns = {
-            column.name: modalities.load(column.modality).State.model_validate(
-                value["columns"][column.name]
-            )
+            column.name: reading(column, spec, pretrained).State.model_validate(states[column.name])
             for column in layout.features
         }
-        return cls(layout, columns, value["target"], ModelSpec.model_validate(value["spec"]))
+        return cls(layout, columns, value["target"], spec, pretrained)
+
+
+def reading(column: Column, spec: ModelSpec, pretrained: dict[str, Opened]) -> Modality:
+    """What reads a column: its modality, with its pretrained network if it has one."""
+    modality = modalities.load(column.modality)
+    if column.name not in spec.encoders:
+        return modality
+    # imported by name: a model without one does not carry the code
+    backbones = import_module("penstock.backbones")
+    tune = spec.encoders[column.name].tune
+    return cast(Modality, backbones.of(modality, column.modality, pretrained[column.name], tune))
 
 
 class Model:
@@ -169,17 +213,32 @@ class Model:
         return cls.read(folder / WEIGHTS, folder / STATE, policy)
 
     @classmethod
+    def of(cls, fitted: Fitted, store: Store, policy: Policy | None = None) -> Model:
+        """Read the model of a record."""
+        found = opened(fitted.backbones, store)
+        files = store.path(fitted.weights), store.path(fitted.state)
+        return cls.read(*files, policy, place=lambda column, _: found[column])
+
+    @classmethod
     def read(
-        cls, weights: Path, state: Path, policy: Policy | None = None, device: str = "cpu"
+        cls,
+        weights: Path,
+        state: Path,
+        policy: Policy | None = None,
+        device: str = "cpu",
+        place: Callable[[str, str], Opened] | None = None,
     ) -> Model:
-        """Read a model from its files.
+        """Read a model from its files, and its pretrained networks from beside them unless
+        ``place`` says where they are (see :meth:`Learnt.from_json`).
 
         Raises
         ------
         BadInput
             When the state's format is another one.
         """
-        learnt = Learnt.from_json(state.read_text(encoding="utf-8"), str(state))
+        beside = state.parent / FOLDER
+        place = place or (lambda _, name: Opened(beside / name, name))
+        learnt = Learnt.from_json(state.read_text(encoding="utf-8"), str(state), place)
         with torch.random.fork_rng(devices=[]):  # drawn before they are read
             network = learnt.network()
         network.load_state_dict(load_file(weights))

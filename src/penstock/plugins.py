@@ -5,11 +5,15 @@ Adding a plug-in is adding a file, or an entry point whose value is a module. No
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from penstock.records import Layout
 
 
 @cache
@@ -31,6 +35,24 @@ def modules(package: str) -> dict[str, str]:
     for module in iter_modules(import_module(package).__path__):
         found[module.name] = f"{package}.{module.name}"
     return dict(sorted(found.items()))
+
+
+def of_table(layout: Layout, pretrained: Iterable[str] = ()) -> set[str]:
+    """Dotted modules of the plug-ins that a table uses, and of what reads its pretrained columns.
+
+    Parameters
+    ----------
+    layout : Layout
+        Its task and the modalities of its features.
+    pretrained : iterable of str
+        Columns that a pretrained network reads.
+    """
+    kinds = {column.name: column.modality for column in layout.features}
+    known = modules("penstock.modalities")
+    found = {modules("penstock.tasks")[layout.task], *(known[kind] for kind in kinds.values())}
+    for name in pretrained:
+        found |= {"penstock.backbones", modules("penstock.backbones")[kinds[name]]}
+    return found
 
 
 def load(package: str, name: str) -> Any:

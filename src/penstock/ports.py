@@ -68,6 +68,9 @@ class Store(Protocol):
     def scratch(self, name: str) -> Path:
         """A local folder for unfinished work (checkpoints), made when missing."""
 
+    def cache(self, name: str) -> Path:
+        """A local folder for what can be computed again, made when missing."""
+
 
 class Source(Protocol):
     """Rows somewhere outside, opened and its header read, but not yet read through.

@@ -178,6 +178,30 @@ class Objective(Record):
     valid_weights: Rows | None = None
 
 
+class Backbone(Frozen):
+    """A pretrained network, before any training here.
+
+    Attributes
+    ----------
+    name, revision : str
+        A repository and its commit, or the name of a folder and nothing.
+    licence : str
+        As its own card says; ``unknown`` where it says nothing.
+    files : dict of str to Blob
+        By their names: config, weights, and what prepares its inputs.
+    """
+
+    name: str
+    revision: str = ""
+    licence: str = "unknown"
+    files: dict[str, Blob]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of its files, names and contents."""
+        return of_bytes(canonical({name: blob.sha256 for name, blob in self.files.items()}))
+
+
 class Fitted(Record):
     """A trained model: weights, column states, and what it cost.
 
@@ -195,6 +219,8 @@ class Fitted(Record):
         ``seconds``, ``cpu_seconds``, ``peak_memory_mib``, ``num_parameters``, ``epochs``.
     layout : Layout
         What it reads and predicts.
+    backbones : dict of str to Backbone
+        The pretrained networks by the column that they read.
     """
 
     weights: Blob
@@ -204,6 +230,7 @@ class Fitted(Record):
     metric: str
     history: dict[str, list[Number]] = {}
     cost: dict[str, Number] = {}
+    backbones: dict[str, Backbone] = {}
 
     unsigned: ClassVar[set[str]] = {"evidence", "seconds", "cost"}
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from penstock.adapters.tracking.registry import MlflowRegistry
     from penstock.adapters.tracking.runs import Tracking
     from penstock.ports import Source
+    from penstock.records import Backbone, Layout
     from penstock.stages.score import Sinks
     from penstock.tables.windows import Window
 
@@ -131,6 +132,20 @@ class Services:
         from penstock.adapters.orders import Orders
 
         return Orders(self.settings.home, self.spec.registered_name)
+
+    def backbones(self, layout: Layout) -> dict[str, Backbone]:
+        """The pretrained networks that the spec asks for, by column, in the store.
+
+        Raises
+        ------
+        BadInput
+            With every one that cannot be had or does not read its column.
+        """
+        if not self.spec.model.encoders:
+            return {}
+        from penstock.adapters.hub import fetched
+
+        return fetched(self.spec.model.encoders, layout, self.folder, self.store)
 
     @property
     def results(self) -> Path:
@@ -331,7 +346,13 @@ class Services:
         def columns() -> None:
             check_columns(self.source.schema.names, self.spec.data, self.spec.split)
 
-        for look in (columns, lambda: self.contract):
+        def networks() -> None:
+            if self.spec.model.encoders:
+                from penstock.adapters.hub import check
+
+                check(self.spec.model.encoders, self.folder)
+
+        for look in (columns, lambda: self.contract, networks):
             try:
                 look()
             except BadInput as error:

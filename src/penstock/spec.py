@@ -218,6 +218,22 @@ class MonitorSpec(Part):
     )  # fmt: skip
 
 
+class Encoder(Part):
+    """A pretrained network that reads a column in place of the built-in encoder."""
+
+    pretrained: str = Field(
+        title="Pretrained",
+        description="A folder, relative to this file's, or a repository of the Hugging Face hub.",
+        min_length=1,
+    )
+    tune: Literal["frozen", "last", "all", "lora"] = Field(
+        "frozen",
+        description="What training changes of it: nothing; its last block; all; or low-rank"
+        " additions to its linear layers.",
+    )
+    revision: str = Field("", description="Of a repository: branch, tag or commit; empty: main.")
+
+
 class ModelSpec(Part):
     """The network and its training. 0 and auto are sized from the data."""
 
@@ -234,6 +250,22 @@ class ModelSpec(Part):
     patience: int = Field(0, ge=0, le=10_000, description="Epochs without gain; 0: default.")
     image_size: int = Field(0, ge=0, le=1024, description="Side in pixels; 0: from the images.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of weights and batches.")
+    encoders: dict[str, Encoder] = Field(
+        {}, description="Columns of image, text or audio that a pretrained network reads."
+    )
+
+    @field_validator("encoders", mode="before")
+    @classmethod
+    def _shorthand(cls, value: Any) -> Any:
+        """Accept ``photo: models/vit`` for ``photo: {pretrained: models/vit}``."""
+        if isinstance(value, dict):
+            return {k: {"pretrained": v} if isinstance(v, str) else v for k, v in value.items()}
+        return value
+
+    @property
+    def built_in(self) -> ModelSpec:
+        """The same without pretrained networks."""
+        return self.model_copy(update={"encoders": {}})
 
 
 class Registry(Part):

@@ -15,6 +15,9 @@ MODEL, PROFILE, TEST = "penstock.model", "penstock.profile", "penstock.test"
 FINGERPRINTS = "penstock.fingerprints"
 """Of the data, the spec, and each stage's record, as JSON: one line of MLflow's page."""
 
+PRETRAINED = "penstock.pretrained"
+"""Pretrained networks by the column that they read, as JSON: name, revision, licence."""
+
 METRICS = "penstock.metrics"
 """What it scored on its own test rows, as JSON."""
 

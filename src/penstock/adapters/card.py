@@ -64,6 +64,7 @@ def model_card(
         ("Known limits", _limits(checks)),
         ("How to use it", _usage(pipeline, records)),
         ("Data", _data(records)),
+        ("Pretrained networks", _pretrained(records)),
         ("Training", _training(records)),
         ("Provenance", _provenance(records, run_id, commit)),
         ("The data card", _demoted(rest)),
@@ -241,6 +242,25 @@ def _data(records: Mapping[str, Record]) -> str:
             f" test {split.test.num_rows:,} rows"
         )
     return "\n".join(lines)
+
+
+def _pretrained(records: Mapping[str, Record]) -> str:
+    """Which ones it is built on, and under what licence they may be used."""
+    fitted = _last(records, Fitted)
+    if fitted is None or not fitted.backbones:
+        return ""
+    rows = [
+        [column, one.name, one.revision or "none", one.licence, one.fingerprint]
+        for column, one in fitted.backbones.items()
+    ]
+    table = pipes(["column", "network", "revision", "licence", "SHA-256 of its files"], rows)
+    unknown = [one.name for one in fitted.backbones.values() if one.licence == "unknown"]
+    if not unknown:
+        return table
+    names = escaped(", ".join(unknown))
+    return (
+        f"{table}\n\n{names}: no licence is stated; ask before others use this model."
+    )
 
 
 def _training(records: Mapping[str, Record]) -> str:

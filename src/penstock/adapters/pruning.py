@@ -26,8 +26,8 @@ from penstock.ports import Version
 from penstock.records import Rows
 
 SHA256 = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
-WORKSHOP = ("scratch", "unfinished")
-"""Folders of the store for work that is not finished."""
+WORKSHOP = {"scratch": "unfinished work", "unfinished": "unfinished work", "cache": "cache"}
+"""Folders of the store for what can be done again, and what it is."""
 
 DAY = 86_400.0
 MARGIN = 60.0
@@ -130,10 +130,9 @@ def waste(
     for path in sorted((home / "reports" / pipeline).rglob("*.html")):
         if path.stem not in cites.runs | {"latest"} and path.parent.name != "monitoring":
             found.things += _thing("reports", path, limit)
-    for path in (
-        [] if pipeline else [one for w in WORKSHOP for one in sorted((store / w).glob("*"))]
-    ):
-        found.things += _thing("unfinished work", path, limit)
+    for folder, kind in ({} if pipeline else WORKSHOP).items():
+        for path in sorted((store / folder).glob("*")):
+            found.things += _thing(kind, path, limit)
     return found
 
 

@@ -111,7 +111,16 @@ class LocalStore:
 
     def scratch(self, name: str) -> Path:
         """A folder for unfinished work beside the store's files."""
-        folder = self._inside(self.root / "scratch" / name)
+        return self._folder("scratch", name)
+
+    def cache(self, name: str) -> Path:
+        """A folder for what can be computed again; its time says when it was last asked for."""
+        folder = self._folder("cache", name)
+        os.utime(folder)
+        return folder
+
+    def _folder(self, kind: str, name: str) -> Path:
+        folder = self._inside(self.root / kind / name)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

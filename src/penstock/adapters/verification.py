@@ -224,7 +224,7 @@ def _package_links(record: DecisionRecord, version: Version, registry: Registry)
     with tempfile.TemporaryDirectory() as folder:
         package = registry.fetch(version, Path(folder))
         for name, sha256 in record.files.items():
-            file = package / "artifacts" / ARTIFACTS[name]
+            file = package / "artifacts" / ARTIFACTS.get(name, name)
             found = fingerprint.of_file(file) if file.is_file() else "missing"
             yield _equal(f"{name} in the registered package", sha256, found)
 
@@ -267,7 +267,9 @@ def _equal(name: str, expected: str, found: str) -> Link:
 def _notes(record: DecisionRecord) -> list[str]:
     fit = record.stages.get("fit")
     layout = Layout.model_validate(fit.record["layout"]) if fit and fit.record else None
-    changed = [n for n, stage in record.stages.items() if stage.code != code_of(n, layout)]
+    pretrained = (fit.record or {}).get("backbones", {}) if fit else {}
+    now = {name: code_of(name, layout, pretrained) for name in record.stages}
+    changed = [name for name, stage in record.stages.items() if stage.code != now[name]]
     notes = []
     if changed:
         notes.append(

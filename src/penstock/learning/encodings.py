@@ -121,16 +121,21 @@ def batch_rows(network: Network) -> int:
 
 
 def work_of_row(network: Network, rows: Encoded) -> float:
-    """Multiplications for one row, roughly: of the backbone's members, and of images."""
+    """Multiplications for one row, roughly: of the backbone's members, and of images.
+
+    An encoder that knows its own says it as ``work``.
+    """
     sizes = [layer.weight.numel() for layer in network.layers]  # type: ignore[operator]
     backbone = network.shape.members * sum(sizes)
-    pixels = sum(
-        tensor[0].numel()
-        for named in rows.inputs.values()
-        for tensor in named.values()
-        if tensor.ndim > 1 and len(tensor)
-    )
-    return float(backbone + WORK_A_PIXEL * pixels)
+    reading = 0.0
+    for name, encoder in zip(network.names, network.encoders, strict=True):
+        pixels = sum(
+            tensor[0].numel()
+            for tensor in rows.inputs[name].values()
+            if tensor.ndim > 1 and len(tensor)
+        )
+        reading += float(getattr(encoder, "work", WORK_A_PIXEL * pixels))
+    return float(backbone + reading)
 
 
 def work_of_exchange(network: Network, rows: Encoded) -> float:

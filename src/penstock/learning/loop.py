@@ -105,7 +105,7 @@ class Training:
         self.folder = folder
         self.device = device
         self.optimiser = torch.optim.AdamW(
-            network.parameters(),
+            learning(network),
             lr=schedule.learning_rate,
             weight_decay=schedule.weight_decay,
             fused=True,
@@ -164,7 +164,7 @@ class Training:
         self.optimiser.zero_grad(set_to_none=True)
         error.backward()  # push the error back
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.optimiser.step()  # nudge the weights
         return error.detach()
 
@@ -210,6 +210,29 @@ class Training:
         self.best = {name: tensor.to(self.device) for name, tensor in tensors["best"].items()}
         checkpoints.restore_optimiser(self.optimiser, tensors["optimiser"])
         self.course = Course(**state)
+
+
+def learning(network: nn.Module) -> list[dict[str, Any]]:
+    """The weights that learn, by the share of the learning rate at which they do.
+
+    1, unless the module that they are part of says its ``learning_share``.
+
+    Examples
+    --------
+    >>> network = nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1))
+    >>> network[1].learning_share = 0.1
+    >>> [(group["share"], len(group["params"])) for group in learning(network)]
+    [(1.0, 2), (0.1, 2)]
+    """
+    shares: dict[Tensor, float] = {}
+    for module in network.modules():
+        if hasattr(module, "learning_share"):
+            shares |= dict.fromkeys(module.parameters(), float(module.learning_share))  # type: ignore[arg-type]
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    groups: dict[float, list[Tensor]] = {1.0: []}
+    for weight in weights:
+        groups.setdefault(shares.get(weight, 1.0), []).append(weight)
+    return [{"params": params, "share": share} for share, params in groups.items()]
 
 
 def weighted_mean(each: Tensor, weights: Tensor | None) -> Tensor:

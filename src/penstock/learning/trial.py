@@ -76,6 +76,7 @@ def reduced(spec: ModelSpec, num_rows: int) -> ModelSpec:
         "dropout": DROPOUT if spec.dropout < 0 else spec.dropout,
         "members": MEMBERS,
         "patience": PATIENCE,
+        "encoders": {},
     }
     return spec.model_copy(update=said)
 

@@ -148,7 +148,7 @@ def _before(
     fitted: Fitted, policy: Policy | None, rows: Scored, store: Store, test: Rows
 ) -> Scored:
     """The same test rows, as the model before mitigation scores and decides them."""
-    model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
+    model = Model.of(fitted, store, policy)
     table = store.table(test)
     scores = model.scores(table)
     losses = tasks.load(fitted.layout.task).row_losses(scores, rows.target).astype(np.float64)

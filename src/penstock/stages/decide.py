@@ -77,7 +77,7 @@ def decide(
     layout = fitted.layout
     if wrong := decision_mistakes(spec, layout, by):
         raise BadInput(wrong)
-    model = Model.read(store.path(fitted.weights), store.path(fitted.state))
+    model = Model.of(fitted, store)
     task, table = tasks.load(layout.task), store.table(valid)
     target, raw = task.encode_target(table[layout.target], layout), model.scores(table)
     policy, told = Policy(coverage=spec.coverage), _Told()

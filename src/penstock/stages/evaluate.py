@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from penstock import modalities, tasks
+from penstock import tasks
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.measure import metrics, slices
 from penstock.measure.baselines import Baseline, baselines, matrix_of
@@ -59,7 +59,7 @@ def evaluate(
     show_rows : bool
         Whether the evidence may show raw rows: those that the model is most wrong about.
     """
-    model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
+    model = Model.of(fitted, store, policy)
     layout = fitted.layout
     task = tasks.load(layout.task)
     table = store.table(test)
@@ -241,7 +241,7 @@ def _baselines(model: Model, train: pa.Table, test: pa.Table, seed: int) -> dict
     layout, task = model.layout, model.task
     plain = {}
     for column in layout.features:
-        modality = modalities.load(column.modality)
+        modality = model.learnt.modality(column.name)
         if hasattr(modality, "plain"):
             state = model.learnt.columns[column.name]
             plain[column.name] = tuple(modality.plain(t[column.name], state) for t in (train, test))

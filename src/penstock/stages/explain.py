@@ -100,7 +100,7 @@ def explain(
     show_rows : bool
         Whether the evidence may show raw rows: single texts, pictures, sounds.
     """
-    model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
+    model = Model.of(fitted, store, policy)
     study = Study(model, store.table(train), store.table(test), seed)
     found = study.attributions()
     names = model.network.names

@@ -26,8 +26,9 @@ from penstock.learning.loop import Course, Training, choose_device, make_repeata
 from penstock.learning.network import Network
 from penstock.learning.sizing import schedule_of
 from penstock.model import Learnt
+from penstock.opened import opened
 from penstock.ports import Progress, Store
-from penstock.records import Fitted, Layout, Objective, Rows
+from penstock.records import Backbone, Fitted, Layout, Objective, Rows
 from penstock.spec import Compute, ModelSpec
 
 GAP_ROWS = 20_000
@@ -44,6 +45,7 @@ def fit(
     store: Store,
     progress: Progress,
     key: str,
+    backbones: dict[str, Backbone] | None = None,
 ) -> Fitted:
     """Train on ``train``, stop by ``valid``.
 
@@ -67,6 +69,8 @@ def fit(
     key : str
         Names the folder of checkpoints: a killed run that starts again with the same key goes
         on from its last epoch, to the same weights.
+    backbones : dict of str to Backbone, optional
+        The pretrained networks that ``spec.encoders`` asks for, by column.
 
     Raises
     ------
@@ -78,7 +82,8 @@ def fit(
     _check_weights(objective, train, valid)
     make_repeatable(spec.seed, compute.threads)
     folder = store.scratch(key)
-    learnt = Learnt.of(store.table(train), layout, spec)
+    backbones = backbones or {}
+    learnt = Learnt.of(store.table(train), layout, spec, opened(backbones, store))
     rows = {"train": (train, objective.weights), "valid": (valid, objective.valid_weights)}
     encoded = {
         name: encode(part, learnt, store, folder / name, weights)
@@ -113,13 +118,15 @@ def fit(
             "learning_rate": list(course.learning_rate),
         },
         cost=cost,
+        backbones=backbones,
         evidence=Evidence(
             checks=[generalisation_gap(final)],
             tables={"network": _network_table(network, learnt), "cost": _cost_table(cost)},
             figures={"loss": _loss_figure(course, objective.loss)},
             notes=[
                 f"{schedule.epochs} epochs at most, batches of {schedule.batch_size} rows,"
-                f" {device.type}; the weights of epoch {course.best_epoch + 1} are kept."
+                f" {device.type}; the weights of epoch {course.best_epoch + 1} are kept.",
+                *pretrained_notes(backbones, spec),
             ],
         ),
     )
@@ -219,6 +226,25 @@ def _loss_figure(course: Course, loss: str) -> Figure:
         marks=[(float(course.best_epoch + 1), "kept")],
         note="Training keeps the weights of the epoch with the lowest validation loss.",
     )
+
+
+def pretrained_notes(backbones: dict[str, Backbone], spec: ModelSpec) -> list[str]:
+    """Which pretrained network reads which column, and under what licence."""
+    told = {
+        "frozen": "as it is",
+        "last": "its last block trained on",
+        "all": "all of it trained on",
+        "lora": "with low-rank additions",
+    }
+    notes = []
+    for column, backbone in backbones.items():
+        revision = f" (revision {backbone.revision})" if backbone.revision else ""
+        licence = f"its licence is {backbone.licence}."
+        if backbone.licence == "unknown":
+            licence = "it says no licence: ask its authors before others use this model."
+        how = told[spec.encoders[column].tune]
+        notes.append(f"{column} is read by {backbone.name}{revision}, {how}; {licence}")
+    return notes
 
 
 def _network_table(network: Network, learnt: Learnt) -> Table:

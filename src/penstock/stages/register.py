@@ -32,6 +32,7 @@ from penstock.challenge import (
 from penstock.evidence import Check
 from penstock.measure.judging import judged
 from penstock.measure.predictions import answers_of
+from penstock.opened import packed
 from penstock.outcomes import Decision
 from penstock.ports import Registry, Store, Version
 from penstock.records import Fitted, Policy, Profile, Rows, Scorecard, Verdict
@@ -115,6 +116,9 @@ def register(
     marks = _tags(scorecard, verdict, test) | {tags.MODEL: model}
     marks[tags.PROFILE] = profile.fingerprint if profile else "none"
     marks[tags.FINGERPRINTS] = json.dumps(decision.fingerprints)
+    if fitted.backbones:
+        told = {n: b.model_dump(exclude={"files"}) for n, b in fitted.backbones.items()}
+        marks[tags.PRETRAINED] = json.dumps(told)
     files = files_of(fitted, policy, profile, store)
     expected = store.table(scorecard.predictions)
     servant = _Servant(registry, table, expected, pipeline)
@@ -139,6 +143,7 @@ def files_of(
         "weights": store.path(fitted.weights),
         "state": store.path(fitted.state),
         "policy": store.path(store.keep_bytes(policy.signed, ".json")),
+        **packed(fitted, store),
     }
     if profile:
         files["profile"] = store.path(profile.sketch)

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from penstock import modalities
 from penstock.bench import Bench, drawn
 from penstock.evidence import Evidence
 from penstock.learning.attribution import sensitivity
@@ -54,7 +53,7 @@ def stress(
     store, progress
         Where rows are; who is told.
     """
-    model = Model.read(store.path(fitted.weights), store.path(fitted.state), policy)
+    model = Model.of(fitted, store, policy)
     bench = Stressed(model, store.table(test), seed)
     columns, notes = bench.columns()
     every: list[Trial] = []
@@ -101,7 +100,7 @@ class Stressed(Bench):
     def columns(self) -> tuple[list[str], list[str]]:
         """Names of the columns to stress, and what the reader should know of the choice."""
         features = self.model.layout.features
-        kinds = {c.name: modalities.load(c.modality) for c in features}
+        kinds = {c.name: self.model.learnt.modality(c.name) for c in features}
         names = [name for name, kind in kinds.items() if getattr(kind, "STRESSES", ())]
         notes = [
             f"{name} was not stressed: its modality offers no stresses."
@@ -123,7 +122,7 @@ class Stressed(Bench):
 
     def trials(self, name: str) -> list[Trial]:
         """One column under each of its stresses at each strength."""
-        modality = modalities.load(self.model.layout.column(name).modality)
+        modality = self.model.learnt.modality(name)
         found = []
         for stress in modality.STRESSES:
             for place in range(len(stress.strengths)):
@@ -133,7 +132,7 @@ class Stressed(Bench):
 
     def after(self, name: str, stress: Stress, place: int) -> Answers:
         """Scores and decisions with the column stressed; rows that encode alike keep theirs."""
-        modality = modalities.load(self.model.layout.column(name).modality)
+        modality = self.model.learnt.modality(name)
         state = self.model.learnt.columns[name]
         position = self.model.network.names.index(name)
         rng = np.random.default_rng([self.seed, position, modality.STRESSES.index(stress)])
@@ -170,7 +169,7 @@ class Stressed(Bench):
 def _reduced(model: Model, table: pa.Table) -> pa.Table:
     """Costly columns read once, into what the encoder sees of them."""
     for column in model.layout.features:
-        modality = modalities.load(column.modality)
+        modality = model.learnt.modality(column.name)
         if hasattr(modality, "reduced"):
             small = modality.reduced(table[column.name], model.learnt.columns[column.name])
             table = _exchanged(table, column.name, small)

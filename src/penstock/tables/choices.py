@@ -7,8 +7,8 @@ Pipeline, Layout -> nothing, or BadInput
 
 from __future__ import annotations
 
-from penstock import tasks
-from penstock.errors import BadInput, Mistake
+from penstock import plugins, tasks
+from penstock.errors import BadInput, Mistake, did_you_mean
 from penstock.measure.bias.fairness import criterion_of
 from penstock.records import Layout
 from penstock.spec import Pipeline
@@ -36,8 +36,26 @@ def check_choices(spec: Pipeline, layout: Layout) -> None:
             mistakes += error.mistakes
     levelled = spec.mitigated_column if spec.bias.mitigation == "thresholds" else ""
     mistakes += decision_mistakes(spec.decision, layout, levelled) + _of_bias(spec)
+    mistakes += _of_encoders(spec, layout)
     if mistakes:
         raise BadInput(mistakes)
+
+
+def _of_encoders(spec: Pipeline, layout: Layout) -> list[Mistake]:
+    kinds = {column.name: column.modality for column in layout.features}
+    known = plugins.modules("penstock.backbones")
+    rule = "a pretrained network reads a feature of " + ", ".join(known)
+    found = []
+    for name in spec.model.encoders:
+        if name not in kinds:
+            wrong = "no such feature"
+            remedy = did_you_mean(name, kinds) or f"features: {', '.join(kinds)}"
+        elif kinds[name] not in known:
+            wrong, remedy = f"it is {kinds[name]}", "take it out of model.encoders"
+        else:
+            continue
+        found.append(Mistake(rule, wrong, f"model.encoders.{name}", remedy))
+    return found
 
 
 def _of_bias(spec: Pipeline) -> list[Mistake]:

@@ -13,6 +13,7 @@ import ast
 import importlib.util
 import shutil
 import tempfile
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -59,7 +60,7 @@ def package(files: dict[str, Path], destination: Path) -> Path:
     ----------
     files : dict of str to Path
         By their names in :data:`FILES`: weights, state and policy; profile and sample where
-        there are any.
+        there are any. Files of pretrained networks by their place, ``backbones/...``.
     destination : Path
         A folder that does not exist yet.
 
@@ -75,14 +76,19 @@ def package(files: dict[str, Path], destination: Path) -> Path:
 
         folder = Path(scratch)
         for name, file in files.items():
-            shutil.copyfile(file, folder / FILES[name])
+            target = folder / FILES.get(name, name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
         model = Model.load(folder)
-        modules = code_of(model.layout)
+        modules = code_of(model.layout, model.learnt.spec.encoders)
         copy_code(modules, folder / "penstock")
         mlflow.pyfunc.save_model(
             path=str(destination),
             python_model=str(Path(__file__).parents[1] / "serving.py"),
-            artifacts={name: str(folder / FILES[name]) for name in files},
+            artifacts={
+                top: str(folder / FILES.get(top, top))
+                for top in dict.fromkeys(name.partition("/")[0] for name in files)
+            },
             code_paths=[str(folder / "penstock")],
             signature=signature(model),
             input_example=example(model),
@@ -95,20 +101,21 @@ def package(files: dict[str, Path], destination: Path) -> Path:
     return destination
 
 
-def code_of(layout: Layout) -> list[str]:
+def code_of(layout: Layout, pretrained: Iterable[str] = ()) -> list[str]:
     """Dotted names of all modules that the model needs, sorted.
 
     The import closure of ``penstock.model``, of what ``serving.py`` imports, and of the
     plug-ins that the layout names, with the packages around them.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the model.
+    pretrained : iterable of str
+        Columns that a pretrained network reads.
     """
-    kinds = {column.modality for column in layout.features}
-    roots = [
-        "penstock.model",
-        "penstock.tables.arrow_types",
-        plugins.modules("penstock.tasks")[layout.task],
-    ]
-    roots += [plugins.modules("penstock.modalities")[kind] for kind in sorted(kinds)]
-    names = fingerprint.closure(*roots)
+    roots = {"penstock.model", "penstock.tables.arrow_types"}
+    names = fingerprint.closure(*roots, *plugins.of_table(layout, pretrained))
     for name in tuple(names):
         parents = name.split(".")[:-1]
         names.update(".".join(parents[:depth]) for depth in range(1, len(parents) + 1))

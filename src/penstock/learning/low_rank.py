@@ -1,0 +1,59 @@
+"""Low-rank additions to linear layers: ``W + (alpha / r) B A`` (LoRA; Hu et al., 2021).
+
+What a layer learnt before stays as it is; only the thin matrices A and B learn.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+RANK, ALPHA = 8, 16
+"""As Hu et al. use them most."""
+
+
+class LowRank(nn.Module):
+    """A weight with a low-rank addition, which is zero before training.
+
+    Parameters
+    ----------
+    weight : Tensor
+        ``[outputs, inputs]``.
+    rank : int
+        Of the addition.
+
+    Examples
+    --------
+    >>> weight = torch.ones(3, 4)
+    >>> addition = LowRank(weight, rank=2)
+    >>> torch.equal(addition(weight), weight)
+    True
+    >>> sum(each.numel() for each in addition.parameters())
+    14
+    """
+
+    def __init__(self, weight: Tensor, rank: int = RANK):
+        super().__init__()
+        outputs, inputs = weight.shape
+        rank = min(rank, outputs, inputs)
+        self.down = nn.Parameter(torch.randn(rank, inputs) * inputs**-0.5)
+        self.up = nn.Parameter(torch.zeros(outputs, rank))
+        self.share = ALPHA / rank
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The weight and its addition."""
+        return weight + self.share * (self.up @ self.down)
+
+
+def adapt(network: nn.Module) -> int:
+    """Give every linear layer inside a low-rank addition; returns how many there are.
+
+    The parameters that were there before no longer learn.
+    """
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    found = [layer for layer in network.modules() if type(layer) is nn.Linear]
+    for layer in found:
+        parametrize.register_parametrization(layer, "weight", LowRank(layer.weight))
+    return len(found)

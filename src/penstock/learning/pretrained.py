@@ -1,0 +1,325 @@
+"""Pretrained networks: read from safe files, tuned as far as the spec says, and pooled.
+
+They come from ``transformers``; nothing here needs a hub, and no code of a repository ever runs.
+Dropout stays off and batch statistics stay as they are: what is trained is the weights.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from penstock.learning import low_rank
+
+Arrays = dict[str, Tensor]
+Prepare = Callable[[Arrays], dict[str, Tensor]]
+"""From a modality's arrays to what the network takes by name."""
+Pool = Callable[[Tensor, Arrays], Tensor]
+"""From the last hidden states and the arrays to ``float32[batch, width]``."""
+
+PARTS = {"text": "text_model", "image": "vision_model", "audio": "audio_model"}
+"""Of a network that reads several kinds (CLIP and its like), the part for each."""
+RATE = {"last": 0.01, "all": 0.01, "lora": 0.1}
+"""Share of the learning rate that a pretrained weight learns with (house choice: with the default
+rate 3e-5 for weights, as BERT and ViT are tuned with, and 3e-4 for low-rank additions)."""
+BYTES_AT_ONCE = 1 << 30
+"""What the activations of the rows that are computed at once may take (house choice)."""
+BYTES_A_STATE = 100
+"""Of activations, for each number of the hidden states and each block: 34 and those of attention
+at two bytes each (Korthikanti et al., 2022), at four."""
+FARTHEST = 10.0
+"""Deviations from the mean beyond which a number is cut (house choice)."""
+
+log = logging.getLogger("penstock.learning")
+
+
+class Unfit(ValueError):
+    """A folder whose network cannot be used, and why."""
+
+
+@contextmanager
+def quiet() -> Iterator[Any]:
+    """``transformers``, without its bars and hints."""
+    import transformers
+    from transformers.utils import logging as said
+
+    level, bars = said.get_verbosity(), said.is_progress_bar_enabled()
+    said.set_verbosity_error()
+    said.disable_progress_bar()
+    try:
+        yield transformers
+    finally:
+        said.set_verbosity(level)
+        if bars:
+            said.enable_progress_bar()
+
+
+def read(folder: Path, kind: str) -> nn.Module:
+    """The network of a folder that reads a kind of column, in single precision.
+
+    Raises
+    ------
+    Unfit
+        When its weights do not fill it: the rest would be random.
+    """
+    with quiet() as transformers:
+        whole, told = transformers.AutoModel.from_pretrained(
+            folder,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    part = part_of(whole, kind)
+    used = {id(each) for each in part.parameters()}
+    names = [n for n, each in whole.named_parameters() if id(each) in used]
+    lost = [n for n in names if n in told["missing_keys"] and "pooler" not in n]
+    if lost:
+        raise Unfit(f"its file has no {', '.join(lost[:3])} and {max(0, len(lost) - 3)} others")
+    config: Any = part.config
+    config.layerdrop, config.apply_spec_augment = 0.0, False
+    return part.eval()
+
+
+def part_of(network: nn.Module, kind: str) -> nn.Module:
+    """The part that reads a kind of column and gives hidden states."""
+    part = getattr(network, PARTS[kind], None)
+    if isinstance(part, nn.Module):
+        return part
+    config: Any = network.config
+    if config.is_encoder_decoder:
+        encoder: nn.Module = network.get_encoder()  # type: ignore[operator]
+        return encoder
+    return network
+
+
+@lru_cache(maxsize=2)
+def _standing(folder: Path, kind: str, device: torch.device) -> nn.Module:
+    network = read(folder, kind).to(device)
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return network
+
+
+def frozen(folder: Path, kind: str) -> nn.Module:
+    """The network as it is, read once a process, on a GPU where there is one."""
+    wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return _standing(folder, kind, torch.device(wanted))
+
+
+def blocks(network: nn.Module) -> nn.ModuleList:
+    """The sequence of blocks that has the most parameters.
+
+    Raises
+    ------
+    Unfit
+        When there is none.
+    """
+    lists = [each for each in network.modules() if isinstance(each, nn.ModuleList)]
+    if not lists:
+        raise Unfit("it has no sequence of blocks")
+    return max(lists, key=lambda each: sum(weight.numel() for weight in each.parameters()))
+
+
+def tuned(network: nn.Module, tune: str) -> nn.Module:
+    """Let learn what the spec says, and nothing else.
+
+    Raises
+    ------
+    Unfit
+        When there is nothing of that kind in it.
+    """
+    if tune == "lora":
+        for weight in network.parameters():
+            weight.requires_grad_(False)
+        if not low_rank.adapt(blocks(network)):
+            raise Unfit("its blocks have no linear layer; tune last or all")
+    if tune == "last":
+        learning = {id(weight) for weight in blocks(network)[-1].parameters()}
+        for weight in network.parameters():
+            weight.requires_grad_(id(weight) in learning)
+    return network
+
+
+def work_of(network: nn.Module, num_tokens: int) -> float:
+    """Multiplications for one row, roughly: each weight of a block once a token."""
+    try:
+        inside = blocks(network)
+    except Unfit:
+        inside = nn.ModuleList([network])
+    return float(sum(weight.numel() for weight in inside.parameters()) * num_tokens)
+
+
+def rows_at_once(network: nn.Module, num_tokens: int) -> int:
+    """Rows whose activations fit :data:`BYTES_AT_ONCE`; 1 to 256."""
+    try:
+        depth = len(blocks(network))
+    except Unfit:
+        depth = 1
+    config: Any = network.config
+    width = getattr(config, "hidden_size", None) or 1024
+    taken = num_tokens * max(1, depth) * int(width) * BYTES_A_STATE
+    return int(min(256, max(1, BYTES_AT_ONCE // taken)))
+
+
+def vectors(network: nn.Module, arrays: Arrays, prepare: Prepare, pool: Pool) -> Tensor:
+    """Pooled hidden states of rows, ``float32[batch, width]``."""
+    hidden = network(**prepare(arrays)).last_hidden_state
+    return pool(hidden.float(), arrays)
+
+
+def features(
+    network: nn.Module,
+    arrays: dict[str, NDArray[np.generic]],
+    prepare: Prepare,
+    pool: Pool,
+    at_once: int,
+) -> NDArray[np.float32]:
+    """What a standing network makes of rows, ``float32[n, width]``, the longest rows together.
+
+    In single precision on every device, so that the same row has the same vector.
+    """
+    device = next(network.parameters()).device
+    order = np.argsort(arrays["length"], kind="stable")[::-1].copy()
+    parts = []
+    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+        for at in range(0, len(order), at_once):
+            rows = order[at : at + at_once]
+            some = {n: torch.from_numpy(array[rows]).to(device) for n, array in arrays.items()}
+            parts.append(vectors(network, some, prepare, pool).cpu().numpy())
+    found = np.concatenate(parts)
+    unsorted: NDArray[np.float32] = np.empty_like(found)
+    unsorted[order] = found
+    return unsorted
+
+
+class Pretrained(nn.Module):
+    """Standardised vectors of a pretrained network; a learnt vector where a value is missing.
+
+    Parameters
+    ----------
+    mean, deviation : list of float
+        Of the vectors of training rows, before training.
+    work : float
+        Multiplications that a row costs, with those before its arrays.
+    network : nn.Module, optional
+        What makes the vectors, and learns; None where the arrays have them in ``features``.
+    prepare, pool : callable, optional
+        Around the network.
+    num_tokens : int
+        Hidden states of a row.
+    rate : float
+        Share of the learning rate for the network.
+    """
+
+    def __init__(
+        self,
+        mean: list[float],
+        deviation: list[float],
+        work: float,
+        network: nn.Module | None = None,
+        prepare: Prepare | None = None,
+        pool: Pool | None = None,
+        num_tokens: int = 1,
+        rate: float = 1.0,
+    ):
+        super().__init__()
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.width, self.work = len(mean), work
+        self.register_buffer("mean", torch.tensor(mean), persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation), persistent=False)
+        self.missing = nn.Parameter(torch.zeros(self.width))
+        self.network, self.prepare, self.pool = network, prepare, pool
+        if network is not None:
+            network.learning_share = rate  # type: ignore[assignment]
+            self.at_once = rows_at_once(network, num_tokens)
+            learning = {name for name, each in network.named_parameters() if each.requires_grad}
+            _keep_out(network, {name for name in network.state_dict() if name not in learning})
+
+    def train(self, mode: bool = True) -> Pretrained:
+        """The network stays as it is used: without dropout."""
+        super().train(mode)
+        if self.network is not None:
+            self.network.eval()
+        return self
+
+    def forward(self, arrays: Arrays) -> Tensor:
+        """``float32[batch, width]`` of ``length`` and ``features`` or the modality's arrays."""
+        found = arrays["features"] if self.network is None else self._vectors(arrays)
+        standard = ((found - self.mean) / self.deviation).clamp(-FARTHEST, FARTHEST)
+        return torch.where((arrays["length"] > 0)[:, None], standard, self.missing)
+
+    def _vectors(self, arrays: Arrays) -> Tensor:
+        """As many rows at once as fit; of the others only the arrays wait for the gradient."""
+        network, prepare, pool = self.network, self.prepare, self.pool
+        assert network is not None and prepare is not None and pool is not None
+        num_rows = len(arrays["length"])
+        learning = torch.is_grad_enabled()
+        on_gpu = arrays["length"].is_cuda
+        parts = []
+        for at in range(0, max(1, num_rows), self.at_once):
+            some = {name: array[at : at + self.at_once] for name, array in arrays.items()}
+            with torch.autocast("cuda", torch.bfloat16, enabled=learning and on_gpu):
+                if learning and num_rows > self.at_once:
+                    part = checkpoint(
+                        vectors, network, some, prepare, pool,
+                        use_reentrant=False, preserve_rng_state=False,
+                    )  # fmt: skip
+                else:
+                    part = vectors(network, some, prepare, pool)
+            parts.append(part.float())
+        return torch.cat(parts)
+
+
+def _keep_out(network: nn.Module, names: set[str]) -> None:
+    """Leave what no training changes out of the weights: it is in the network's own files."""
+
+    def leave_out(network: nn.Module, state: dict[str, Tensor], prefix: str, about: Any) -> None:
+        for name in names:
+            state.pop(prefix + name, None)
+
+    def put_back(network: nn.Module, state: dict[str, Tensor], prefix: str, *about: Any) -> None:
+        own = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+        for name in names & own.keys():
+            state.setdefault(prefix + name, own[name].detach())
+
+    network.register_state_dict_post_hook(leave_out)
+    network.register_load_state_dict_pre_hook(put_back)
+
+
+def standard_of(found: NDArray[np.float32]) -> tuple[list[float], list[float]]:
+    """Mean and deviation of each number of vectors ``float32[n, width]``.
+
+    Examples
+    --------
+    >>> standard_of(np.array([[1.0, 2.0], [3.0, 2.0]], dtype=np.float32))
+    ([2.0, 2.0], [1.0, 0.001])
+    """
+    mean = found.astype(np.float64).mean(axis=0)
+    deviation = found.astype(np.float64).std(axis=0)
+    least = max(1e-3, 1e-3 * float(deviation.max(initial=0.0)))
+    return [round(v, 6) for v in mean.tolist()], [
+        round(v, 6) for v in deviation.clip(min=least).tolist()
+    ]
+
+
+def num_tokens(network: nn.Module, arrays: dict[str, NDArray[np.generic]], prepare: Prepare) -> int:
+    """Hidden states of a row: tokens, or the places of a plane."""
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        some = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+        shape = network(**prepare(some)).last_hidden_state.shape
+    return math.prod(shape[2:]) if len(shape) == 4 else int(shape[1])
