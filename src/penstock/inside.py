@@ -80,8 +80,7 @@ class Inside:
 
     def __init__(self, bench: Bench, name: str):
         self.bench, self.name = bench, name
-        layout = bench.model.layout
-        self.modality: Any = modalities.load(layout.column(name).modality)
+        self.modality: Any = bench.model.learnt.modality(name)
         self.state = bench.model.learnt.columns[name]
         one = bench.model.encoded(bench.table.slice(0, 1))
         work = PARTS * work_of_row(bench.model.network, one)

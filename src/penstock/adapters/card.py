@@ -258,9 +258,7 @@ def _pretrained(records: Mapping[str, Record]) -> str:
     if not unknown:
         return table
     names = escaped(", ".join(unknown))
-    return (
-        f"{table}\n\n{names}: no licence is stated; ask before others use this model."
-    )
+    return f"{table}\n\n{names}: no licence is stated; ask before others use this model."
 
 
 def _training(records: Mapping[str, Record]) -> str:

@@ -6,6 +6,7 @@ Everything else about the column (stresses, views, what baselines see) stays its
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +25,7 @@ from penstock.opened import Opened
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from penstock.modalities import Modality
+    from penstock.modalities import Modality, Parted
     from penstock.spec import ModelSpec
 
 LEARN_ROWS = 512
@@ -70,6 +71,11 @@ class Reader(Protocol):
 
     def pool(self, hidden: Tensor, arrays: dict[str, Tensor]) -> Tensor:
         """``float32[batch, width]`` of the last hidden states."""
+
+    def without(
+        self, modality: Modality, column: pa.ChunkedArray, state: Any, parted: Parted
+    ) -> pa.Array:
+        """A value without each of the parts that the modality found in it."""
 
 
 class Prepared(BaseModel):
@@ -162,6 +168,15 @@ class Pretrained:
             return self.reader.encode(self.modality, column, state, self.opened.folder)
         features, length = self._features(column, state)
         return {"features": features, "length": length}
+
+    def parted(self, column: pa.ChunkedArray, state: Any) -> Parted:
+        """The parts that the modality finds, and what the network reads without each."""
+        modality: Any = self.modality
+        found: Parted = modality.parted(column, state)
+        if not found.names:
+            return replace(found, arrays=self.encode(column.slice(0, 0), state))
+        values = self.reader.without(modality, column, state, found)
+        return replace(found, arrays=self.encode(pa.chunked_array([values]), state))
 
     def encoder(self, state: Any, spec: ModelSpec) -> nn.Module:
         """What stands between the arrays and the network of all columns."""

@@ -20,7 +20,7 @@ from torch import Tensor
 from penstock.measure import sounds
 
 if TYPE_CHECKING:
-    from penstock.modalities import Modality
+    from penstock.modalities import Modality, Parted
     from penstock.spec import ModelSpec
 
 TAKES = ("input_values",)
@@ -106,3 +106,31 @@ def pool(hidden: Tensor, arrays: dict[str, Tensor]) -> Tensor:
     filled = (arrays["length"].clamp(max=size) * count + size - 1).div(size, rounding_mode="floor")
     own = torch.arange(count, device=hidden.device) < filled.clamp(min=1)[:, None]
     return (hidden * own[..., None]).sum(dim=1) / own.sum(dim=1, keepdim=True)
+
+
+def without(modality: Modality, column: pa.ChunkedArray, state: Any, parted: Parted) -> pa.Array:
+    """The recording without each band of each stretch of time, cut out of its spectrum."""
+    kind: Any = modality
+    rate, seconds = state.backbone.inputs["rate"], state.backbone.inputs["seconds"]
+    sound = kind.heard(column[0].as_py())
+    wave = sounds.resampled(sounds.loudest(sound, seconds), rate)
+    num_bands = kind.CELLS[0]
+    edges = sounds.band_edges(rate, kind.BANDS)
+    bands = [(edges[each[0]], edges[each[-1] + 2]) for each in _parts(kind.BANDS, num_bands)]
+    times = _parts(round(rate * seconds), len(parted.names) // num_bands)
+    files = []
+    for low, high in bands:
+        for time in times:
+            changed = wave.copy()
+            stretch = wave[time[0] : time[-1] + 1]
+            if len(stretch):
+                spectrum = np.fft.rfft(stretch)
+                hertz = np.fft.rfftfreq(len(stretch), 1 / rate)
+                spectrum[(hertz >= low) & (hertz < high)] = 0
+                changed[time[0] : time[-1] + 1] = np.fft.irfft(spectrum, len(stretch))
+            files.append(sounds.wav(changed, rate))
+    return pa.array(files, pa.binary())
+
+
+def _parts(count: int, num_parts: int) -> list[NDArray[np.int64]]:
+    return np.array_split(np.arange(count), num_parts)

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from penstock.modalities import Modality
+    from penstock.modalities import Modality, Parted
     from penstock.spec import ModelSpec
 
 TAKES = ("pixel_values",)
@@ -94,3 +94,12 @@ def pool(hidden: Tensor, arrays: dict[str, Tensor]) -> Tensor:
     if hidden.ndim == 4:
         return hidden.mean(dim=(2, 3))
     return torch.cat([hidden[:, 0], hidden.mean(dim=1)], dim=1)
+
+
+def without(modality: Modality, column: pa.ChunkedArray, state: Any, parted: Parted) -> pa.Array:
+    """The modality's pixels with each part hidden, as uncompressed files."""
+    pixels = parted.arrays["pixels"]
+    side = pixels.shape[-1]
+    head = b"P6 %d %d 255\n" % (side, side)
+    last = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
+    return pa.array([head + image.tobytes() for image in last], pa.binary())

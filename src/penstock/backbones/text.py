@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from penstock.modalities import Modality
+    from penstock.modalities import Modality, Parted
     from penstock.spec import ModelSpec
 
 TAKES = ("input_ids",)
@@ -104,6 +104,12 @@ def pool(hidden: Tensor, arrays: dict[str, Tensor]) -> Tensor:
     """The mean over a text's own tokens (Reimers and Gurevych, 2019)."""
     own = _own(hidden.shape[1], arrays)[..., None]
     return (hidden * own).sum(dim=1) / own.sum(dim=1)
+
+
+def without(modality: Modality, column: pa.ChunkedArray, state: Any, parted: Parted) -> pa.Array:
+    """The text without each word, as the modality wrote it."""
+    assert parted.values is not None
+    return parted.values
 
 
 def _own(num_tokens: int, arrays: dict[str, Tensor]) -> Tensor:

@@ -127,14 +127,13 @@ def work_of_row(network: Network, rows: Encoded) -> float:
     """
     sizes = [layer.weight.numel() for layer in network.layers]  # type: ignore[operator]
     backbone = network.shape.members * sum(sizes)
+    encoders = dict(zip(network.names, network.encoders, strict=True))
     reading = 0.0
-    for name, encoder in zip(network.names, network.encoders, strict=True):
+    for name, named in rows.inputs.items():
         pixels = sum(
-            tensor[0].numel()
-            for tensor in rows.inputs[name].values()
-            if tensor.ndim > 1 and len(tensor)
+            tensor[0].numel() for tensor in named.values() if tensor.ndim > 1 and len(tensor)
         )
-        reading += float(getattr(encoder, "work", WORK_A_PIXEL * pixels))
+        reading += float(getattr(encoders.get(name), "work", WORK_A_PIXEL * pixels))
     return float(backbone + reading)
 
 

@@ -71,10 +71,13 @@ class Parted:
     arrays : dict of str to np.ndarray
         As :meth:`Modality.encode` gives them; the first axis counts the parts, each row is the
         value without that part.
+    values : pa.Array, optional
+        These values themselves, where there are such, for another network than the built-in one.
     """
 
     names: list[str]
     arrays: dict[str, np.ndarray]
+    values: pa.Array | None = None
 
 
 class Modality(Protocol):

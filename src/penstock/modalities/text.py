@@ -292,7 +292,7 @@ def parted(column: pa.ChunkedArray, state: State) -> Parted:
     words, tried = _tried(column, state)
     without = pa.array([words.without(number) for number in tried], pa.large_string())
     names = [words.names[number] for number in tried]
-    return Parted(names, encode(pa.chunked_array([without]), state))
+    return Parted(names, encode(pa.chunked_array([without]), state), without)
 
 
 def _tried(column: pa.ChunkedArray, state: State) -> tuple[Words, list[int]]:
