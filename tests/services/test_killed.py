@@ -136,6 +136,14 @@ def test_the_servers_are_killed_and_the_run_waits_for_them(house, undisturbed):
     assert ends_well(house, run, "killed-servers", undisturbed) <= 2  # it went on, or began anew
 
 
+def test_a_run_that_begins_while_mlflow_is_away_waits_for_it(house):
+    os.kill(house.part("mlflow")["pid"], signal.SIGKILL)
+    run = house.start("train", "shop")
+    house.wait_until(lambda: house.state(run)["type"] in ("COMPLETED", "FAILED"))
+    assert house.state(run)["name"] == "Refused", house.story(run)  # twenty rows are too few
+    assert [one.info.status for one in house.tracked(run)] == ["FINISHED"]
+
+
 def tells_of_a_death(before, after):
     assert after["state"] == "up"
     assert after["pid"] != before["pid"]
