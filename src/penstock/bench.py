@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from penstock.learning.encodings import Exchange, encodings
+from penstock.learning.encodings import Exchange, column_encodings, encodings
+from penstock.learning.network import Network
 from penstock.measure.predictions import Answers
 from penstock.model import Model
 
@@ -33,8 +35,11 @@ class Bench:
     ----------
     target : int64[n] or float64[n]
         Class codes or values.
+    exchange : Exchange or None
+        Exchanges a column at its own cost; None for a network that is no
+        :class:`~penstock.learning.network.Network`: the rows are then scored again.
     encoded : float32[n, width]
-        What the encoders make of the rows.
+        What the encoders make of the rows; nothing without an exchange.
     before : Answers
         Scores and decisions of the rows as they are.
     """
@@ -42,18 +47,57 @@ class Bench:
     def __init__(self, model: Model, table: pa.Table, seed: int):
         self.model, self.table, self.seed = model, table, seed
         self.target = model.task.encode_target(table[model.layout.target], model.layout)
-        self.encoded = encodings(model.network, model.encoded(table))
-        self.exchange = Exchange(model.network, self.encoded)
-        scores = model.scored(self.exchange.outputs())
+        self.exchange: Exchange | None = None
+        self.encoded = torch.zeros(table.num_rows, 0)
+        if isinstance(model.network, Network):
+            self.encoded = encodings(model.network, model.encoded(table))
+            self.exchange = Exchange(model.network, self.encoded)
+            scores = self._scored(self.exchange.outputs())
+        else:
+            scores = model.scores(table)
         self.before = Answers(scores, model.decided(table, scores))
 
+    @property
+    def names(self) -> list[str]:
+        """The columns that the model reads, in its order."""
+        return [column.name for column in self.model.learnt.inputs]
+
     def here(self, name: str) -> Tensor:
-        """What the encoder makes of a column, ``float32[n, width]``."""
+        """What the encoder makes of a column, ``float32[n, width]``; needs an exchange."""
+        assert self.exchange is not None
         return self.encoded[:, self.exchange.spans[name]]
 
-    def scores_with(self, name: str, found: Tensor, rows: Tensor) -> NDArray[Any]:
-        """Scores of these rows with another encoding of a column."""
-        return self.model.scored(self.exchange.outputs_with(name, found, rows))
+    def scores_with(self, name: str, column: pa.ChunkedArray) -> NDArray[Any]:
+        """Scores of the rows with another column in place of one; what encodes alike stays."""
+        if self.exchange is None:
+            return self.model.scores(exchanged(self.table, name, column))
+        modality = self.model.learnt.modality(name)
+        arrays = modality.encode(column, self.model.learnt.columns[name])
+        return self._scores_of(name, column_encodings(self.exchange.network, name, arrays))
+
+    def scores_dealt(self, name: str, order: NDArray[np.int64]) -> NDArray[Any]:
+        """Scores of the rows with the values of a column dealt out in another order."""
+        if self.exchange is None:
+            return self.scores_with(name, self.table[name].take(pa.array(order)))
+        here, every = self.here(name), torch.arange(len(order))
+        return self._scored(self.exchange.outputs_with(name, here[torch.from_numpy(order)], every))
+
+    def _scores_of(self, name: str, found: Tensor) -> NDArray[Any]:
+        assert self.exchange is not None
+        rows = torch.nonzero((found != self.here(name)).any(dim=1))[:, 0]
+        scores = self.before.scores.copy()
+        if len(rows):
+            changed = self.exchange.outputs_with(name, found[rows], rows)
+            scores[rows.numpy()] = self._scored(changed)
+        return scores
+
+    def _scored(self, outputs: NDArray[np.float32]) -> NDArray[Any]:
+        return self.model.scored(torch.from_numpy(outputs), {})
+
+
+def exchanged(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
+    """A table with another column in place of the one of this name."""
+    return table.set_column(table.column_names.index(name), name, column)
 
 
 def drawn(table: pa.Table, count: int, seed: int) -> NDArray[np.int64]:

@@ -24,7 +24,7 @@ from penstock.evidence import Check, Evidence
 from penstock.measure import groups
 from penstock.measure.contest import Groups, contest
 from penstock.measure.judging import judged
-from penstock.measure.predictions import Answers, answers_of, difference
+from penstock.measure.predictions import Answers, difference
 from penstock.outcomes import Answer, Decision, VerdictWord
 from penstock.ports import Registry, Store, Version
 from penstock.records import Blob, Layout, Rows
@@ -278,7 +278,8 @@ def _held(
     try:
         with tempfile.TemporaryDirectory() as folder:
             package = registry.fetch(champion, Path(folder))
-            theirs = answers_of(registry.rescore(package, ground.table), ground.layout)
+            found = registry.rescore(package, ground.table)
+            theirs = tasks.load(ground.layout.task).answers(found, ground.layout)
     except NotServable as error:
         why = f"it cannot be held against champion {champion.number}: {error.message}"
         return Evidence(notes=[why]), why

@@ -267,3 +267,19 @@ class Evidence(Frozen):
     figures: dict[str, Figure] = {}
     galleries: dict[str, Gallery] = {}
     notes: list[str] = []
+
+    def joined(self, other: Evidence) -> Evidence:
+        """This, and the other's after it.
+
+        Examples
+        --------
+        >>> Evidence(notes=["a"]).joined(Evidence(notes=["b"])).notes
+        ['a', 'b']
+        """
+        return Evidence(
+            checks=self.checks + other.checks,
+            tables=self.tables | other.tables,
+            figures=self.figures | other.figures,
+            galleries=self.galleries | other.galleries,
+            notes=self.notes + other.notes,
+        )

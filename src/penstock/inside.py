@@ -94,11 +94,13 @@ class Inside:
         parted = self.modality.parted(self._value(row), self.state)
         if not parted.names:
             return Moved(row, towards, [], np.zeros(0))
-        hidden = column_encodings(model.network, self.name, parted.arrays)
+        exchange = self.bench.exchange
+        assert exchange is not None
+        hidden = column_encodings(exchange.network, self.name, parted.arrays)
         here = self.bench.here(self.name)[row : row + 1]
         rows = torch.full((len(hidden) + 1,), row)
         every = torch.cat([here, hidden])
-        outputs = self.bench.exchange.outputs_with(self.name, every, rows).mean(axis=1)
+        outputs = exchange.outputs_with(self.name, every, rows).mean(axis=1)
         answer = outputs[:, towards] - outputs.mean(axis=1) * bool(model.layout.classes)
         worth = (answer[0] - answer[1:]).astype(np.float64)
         return Moved(row, towards, parted.names, worth)
@@ -182,9 +184,9 @@ TINTS = "Orange speaks for the answer, blue and underlined against it."
 
 def columns_of(bench: Bench, leant: NDArray[np.float64]) -> list[str]:
     """The columns worth looking into, the one with the largest attributions first."""
-    names = bench.model.network.names
+    names = bench.names
     ordered = [names[i] for i in np.argsort(-leant, kind="stable")]
-    kinds = {column.name: column.modality for column in bench.model.layout.features}
+    kinds = {column.name: column.modality for column in bench.model.learnt.inputs}
     return [n for n in ordered if hasattr(modalities.load(kinds[n]), "parted")][:NUM_COLUMNS]
 
 

@@ -7,8 +7,8 @@ check and the served model all predict through it, and decide by the same policy
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -19,13 +19,13 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from penstock import modalities, tasks
 from penstock.errors import BadInput, Mistake
-from penstock.learning.encoded import Arrays, Encoded
-from penstock.learning.loop import outputs_of
-from penstock.learning.network import Network
-from penstock.learning.sizing import shape_of, sized
+from penstock.learning.encoded import Arrays, Encoded, Inputs
+from penstock.learning.loop import chunks_of
+from penstock.learning.sizing import sized
 from penstock.measure import groups
 from penstock.modalities import Modality
 from penstock.opened import FOLDER, Opened, opened
@@ -37,6 +37,8 @@ from penstock.tables.typed import typed_as
 FORMAT = 1
 """Version of the state file: a reader refuses another one."""
 WEIGHTS, STATE, POLICY = "weights.safetensors", "state.json", "policy.json"
+KEPT = "kept."
+"""How the names of arrays begin that stand beside the weights."""
 SCORE_ROWS = 16_384
 """Rows encoded at once (house choice): memory stays bounded at any size."""
 
@@ -57,13 +59,16 @@ class Learnt:
         Network settings, every size said.
     pretrained : dict of str to Opened
         The networks that read columns in place of built-in encoders, as ``spec.encoders`` says.
+    arrays : dict of str to array
+        From the task: what it keeps beside the weights.
     """
 
     layout: Layout
     columns: dict[str, BaseModel]
-    target: dict[str, list[float]]
+    target: dict[str, Any]
     spec: ModelSpec
     pretrained: dict[str, Opened] = field(default_factory=dict)
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -80,35 +85,44 @@ class Learnt:
         pretrained = pretrained or {}
         columns = {
             column.name: reading(column, spec, pretrained).learn(train[column.name], target, spec)
-            for column in layout.features
+            for column in task.inputs(layout)
         }
-        return cls(layout, columns, task.learn_target(target, layout), spec, pretrained)
+        said, arrays = task.learn(train, target, layout, spec)
+        state = task.learn_target(target, layout) | said
+        return cls(layout, columns, state, spec, pretrained, arrays)
 
     def modality(self, name: str) -> Modality:
         """What reads a column: its modality, with its pretrained network if it has one."""
         return reading(self.layout.column(name), self.spec, self.pretrained)
 
-    def network(self) -> Network:
+    @property
+    def task(self) -> tasks.Task:
+        """What is predicted."""
+        return tasks.load(self.layout.task)
+
+    @property
+    def inputs(self) -> list[Column]:
+        """The columns that the network reads."""
+        return self.task.inputs(self.layout)
+
+    def network(self) -> nn.Module:
         """A network with fresh weights; seed torch before."""
-        task = tasks.load(self.layout.task)
-        encoders = {
-            name: self.modality(name).encoder(state, self.spec)
-            for name, state in self.columns.items()
-        }
-        return Network(encoders, task.num_outputs(self.layout), shape_of(self.spec))
+        return self.task.network(self)
 
     def encode(self, table: pa.Table) -> Arrays:
-        """Arrays of every feature column of a table in the layout's types."""
-        return {
-            name: self.modality(name).encode(table[name], state)
-            for name, state in self.columns.items()
-        }
+        """Arrays of every column that is read, of a table in the layout's types."""
+        return self.task.encode(table, self)
 
     def encode_target(self, table: pa.Table) -> NDArray[Any]:
         """The target as the network is trained on it."""
-        task = tasks.load(self.layout.task)
-        codes = task.encode_target(table[self.layout.target], self.layout)
-        return task.scale_target(codes, self.target)
+        codes = self.task.encode_target(table[self.layout.target], self.layout)
+        return self.task.scale_target(codes, self.target)
+
+    def tensors(self, network: nn.Module) -> dict[str, Tensor]:
+        """What is kept in ``weights.safetensors``: weights, and :attr:`arrays` beside them."""
+        weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+        arrays = {KEPT + name: torch.from_numpy(array) for name, array in self.arrays.items()}
+        return weights | arrays
 
     def to_json(self) -> str:
         """The state file."""
@@ -159,7 +173,7 @@ class Learnt:
                 pretrained[name] = place(name, states[name]["backbone"]["fingerprint"])
         columns = {
             column.name: reading(column, spec, pretrained).State.model_validate(states[column.name])
-            for column in layout.features
+            for column in tasks.load(layout.task).inputs(layout)
         }
         return cls(layout, columns, value["target"], spec, pretrained)
 
@@ -182,7 +196,7 @@ class Model:
     ----------
     learnt : Learnt
         Column and target states.
-    network : Network
+    network : nn.Module
         With its trained weights.
     policy : Policy, optional
         What turns scores into decisions; default: the most probable class.
@@ -191,7 +205,7 @@ class Model:
     def __init__(
         self,
         learnt: Learnt,
-        network: Network,
+        network: nn.Module,
         policy: Policy | None = None,
         device: str = "cpu",
     ):
@@ -239,14 +253,17 @@ class Model:
         beside = state.parent / FOLDER
         place = place or (lambda _, name: Opened(beside / name, name))
         learnt = Learnt.from_json(state.read_text(encoding="utf-8"), str(state), place)
+        tensors = load_file(weights)
+        kept = {name: tensors.pop(name).numpy() for name in sorted(tensors) if name[:5] == KEPT}
+        learnt = replace(learnt, arrays={name[5:]: array for name, array in kept.items()})
         with torch.random.fork_rng(devices=[]):  # drawn before they are read
             network = learnt.network()
-        network.load_state_dict(load_file(weights))
+        network.load_state_dict(tensors)
         return cls(learnt, network, policy, device)
 
     def scores(self, table: pa.Table) -> NDArray[Any]:
-        """Probabilities ``float32[n, classes]`` after the policy's temperature, or values
-        ``float64[n]``.
+        """Probabilities ``float32[n, classes]`` after the policy's temperature, values
+        ``float64[n]``, or what else the task says of each row.
 
         Parameters
         ----------
@@ -258,24 +275,27 @@ class Model:
         BadInput
             When a column is absent or cannot be read as its type.
         """
-        typed = typed_as(table, self.layout.features)
+        typed = typed_as(table, self.learnt.inputs)
         parts = []
         for at in self._starts(typed):
             rows = self._encoded(typed.slice(at, SCORE_ROWS))
-            parts.append(self.scored(outputs_of(self.network, rows, self.device)))
+            parts += [self.scored(*some) for some in self._outputs(rows)]
         return np.concatenate(parts)
+
+    def _outputs(self, rows: Encoded) -> Iterator[tuple[Any, Inputs]]:
+        return chunks_of(self.network, rows, self.device, self.task.CHUNK_ROWS)
 
     def encoded(self, table: pa.Table) -> Encoded:
         """What the network reads, of a table that fits in memory encoded."""
-        return self._encoded(typed_as(table, self.layout.features))
+        return self._encoded(typed_as(table, self.learnt.inputs))
 
-    def scored(self, outputs: NDArray[Any]) -> NDArray[Any]:
-        """Scores of the network's outputs, as :meth:`scores`."""
-        scores = self.task.decode(outputs, self.learnt.target)
+    def scored(self, outputs: Any, inputs: Inputs) -> NDArray[Any]:
+        """Scores of the network's outputs for these inputs, as :meth:`scores`."""
+        scores = self.task.scores_of(outputs, inputs, self.learnt)
         return self.task.tempered(scores, self.policy.temperature)
 
     def decided(self, table: pa.Table, scores: NDArray[Any]) -> NDArray[Any]:
-        """The policy's decision for each row: ``int64[n]`` class codes, or the values.
+        """The policy's decision for each row: ``int64[n]`` class codes, or the scores.
 
         Parameters
         ----------
@@ -310,14 +330,18 @@ class Model:
         return self.task.row_losses(self.scores(table), target)
 
     def embed(self, table: pa.Table) -> NDArray[np.float32]:
-        """Hidden representation ``float32[n, width]``, the mean over members."""
-        typed = typed_as(table, self.layout.features)
+        """Hidden representation ``float32[n, width]``, the mean over members.
+
+        Of :class:`penstock.learning.network.Network`, and of others that have an ``embed``.
+        """
+        typed = typed_as(table, self.learnt.inputs)
         parts = []
         with torch.inference_mode():
             for at in self._starts(typed):
                 rows = self._encoded(typed.slice(at, SCORE_ROWS))
                 inputs, _ = rows.take(torch.arange(rows.num_rows), self.device)
-                parts.append(self.network.embed(inputs).mean(dim=1).cpu().numpy())
+                hidden = self.network.embed(inputs)  # type: ignore[operator]
+                parts.append(hidden.mean(dim=1).cpu().numpy())
         return np.concatenate(parts)
 
     def inputs(self) -> list[tuple[str, str, bool]]:
@@ -329,19 +353,17 @@ class Model:
 
     @property
     def reads(self) -> list[Column]:
-        """The columns that a prediction needs: the features, and the one that makes groups."""
-        features = self.layout.features
+        """The columns that a prediction needs: the inputs, and the one that makes groups."""
+        inputs = self.learnt.inputs
         grouping = self.policy.grouping
-        if grouping is None or grouping.column in {column.name for column in features}:
-            return features
-        return [*features, self.layout.column(grouping.column)]
+        if grouping is None or grouping.column in {column.name for column in inputs}:
+            return inputs
+        return [*inputs, self.layout.column(grouping.column)]
 
     def outputs(self) -> list[tuple[str, str]]:
         """Name and kind of each output column."""
-        empty = np.zeros((1, self.task.num_outputs(self.layout)), dtype=np.float32)
-        scores = empty if self.layout.classes else empty[:, 0]
-        codes = np.zeros(1, dtype=np.int64)
-        decided = codes if self.layout.classes else scores
+        scores = self.task.empty_scores(self.layout)
+        decided = np.zeros(1, dtype=np.int64) if self.layout.classes else scores
         columns = self.task.predictions(scores, decided, self.policy, self.layout)
         kinds = {"f": "double", "b": "boolean"}
         return [(n, kinds.get(v.dtype.kind, "string")) for n, v in columns.items()]

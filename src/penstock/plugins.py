@@ -43,12 +43,12 @@ def of_table(layout: Layout, pretrained: Iterable[str] = ()) -> set[str]:
     Parameters
     ----------
     layout : Layout
-        Its task and the modalities of its features.
+        Its task and the modalities of its columns.
     pretrained : iterable of str
         Columns that a pretrained network reads.
     """
-    kinds = {column.name: column.modality for column in layout.features}
     known = modules("penstock.modalities")
+    kinds = {c.name: c.modality for c in layout.columns if c.modality in known}
     found = {modules("penstock.tasks")[layout.task], *(known[kind] for kind in kinds.values())}
     for name in pretrained:
         found |= {"penstock.backbones", modules("penstock.backbones")[kinds[name]]}

@@ -14,7 +14,10 @@ from pydantic import Field
 from penstock.evidence import Check, Evidence, Frozen, Number
 from penstock.fingerprint import canonical, of_bytes
 
-Role = Literal["feature", "target", "split", "group", "time", "metadata", "left_out"]
+Role = Literal[
+    "feature", "target", "split", "group", "time", "metadata", "left_out",
+    "user", "item", "feedback",
+]  # fmt: skip
 
 
 class Blob(Frozen):
@@ -80,15 +83,18 @@ class Layout(Frozen):
     target : str
         The column to predict.
     task : str
-        ``classification`` or ``regression`` (a name in ``penstock.tasks``).
+        A name in ``penstock.tasks``, such as ``classification``.
     classes : list of str
-        The levels of the target in encoding order; empty for regression.
+        The levels of the target in encoding order; empty where there are no classes.
+    catalogue : list of str
+        What can be recommended, in encoding order; empty but for a ranking.
     """
 
     columns: list[Column]
     target: str
     task: str
     classes: list[str] = []
+    catalogue: list[str] = []
 
     def named(self, role: Role) -> list[str]:
         """Names of the columns with this role, in order."""

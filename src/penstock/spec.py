@@ -15,7 +15,7 @@ from penstock import plugins
 from penstock.errors import did_you_mean
 from penstock.evidence import Action
 
-Task = Literal["auto", "classification", "regression"]
+Task = Literal["auto", "classification", "regression", "ranking", "next_token"]
 NOT_READ = ("identifier", "constant", "exclude")
 """What may be said of a column instead of a modality: no network reads it."""
 
@@ -78,7 +78,18 @@ class Data(Part):
     task: Task = Field(
         "auto",
         description="auto: text, booleans, path groups and integers of up to 20 levels are"
-        " classes, any other number is a regression.",
+        " classes, any other number is a regression. ranking: the target is an item that users"
+        " took; next_token: the target is a text, predicted token by token.",
+    )
+    user: str = Field("", description="For a ranking: column that says who took the item.")
+    feedback: str = Field(
+        "", description="For a ranking: column of ratings; empty: each row counts as taken."
+    )
+    feedback_from: float = Field(
+        0.0, description="For a ranking: a row is relevant from this rating on."
+    )
+    context: list[str] = Field(
+        [], description="For a ranking: columns that are known when a list is asked for."
     )
     sensitive: list[str] = Field([], description="Columns whose groups are compared.")
     key: str = Field("", description="Column that names a row, by which labels come later.")
@@ -104,12 +115,15 @@ class Data(Part):
 class SplitSpec(Part):
     """How rows are divided into train, valid and test."""
 
-    strategy: Literal["stratified", "group", "time", "column"] = Field(
-        "stratified",
-        description="stratified by the target (random for regression); whole groups; earlier"
-        " rows before later ones; or a column that holds train, valid, test.",
+    strategy: Literal["auto", "stratified", "group", "time", "column", "per_user"] = Field(
+        "auto",
+        description="stratified by the target (random where there are no classes); whole groups;"
+        " earlier rows before later ones; a column that holds train, valid, test; or of each user"
+        " the earlier rows before the later ones. auto: stratified, for a ranking per_user.",
     )
-    column: str = Field("", description="The group, time or split column.")
+    column: str = Field(
+        "", description="The group, time or split column; per_user: the time, empty: data.time."
+    )
     test: float = Field(0.2, gt=0, lt=1, description="Share of rows in test.")
     valid: float = Field(0.1, gt=0, lt=1, description="Share of rows in valid.")
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of the division.")
@@ -315,6 +329,11 @@ class Gates(Part):
     beats_trivial: Gate = _refuse(0, "Gain over a constant prediction, shown.")
     beats_linear: Gate = _warn(0, "Gain over a linear model.")
     beats_boosting: Gate = _warn(-0.01, "Gain over gradient boosting.")
+    beats_popularity: Gate = _refuse(0, "Gain over the most popular items, shown.")
+    beats_item_knn: Gate = _warn(0, "Gain over item neighbours.")
+    beats_matrix_factorisation: Gate = _warn(0, "Gain over matrix factorisation.")
+    beats_unigram: Gate = _refuse(0, "Gain over the frequencies of single tokens, shown.")
+    beats_ngram: Gate = _warn(0, "Gain over frequencies of tokens after others.")
     calibration: Gate = _warn(0.02, "Calibration error above a perfect model's.")
     compression: Gate = _refuse(0, "Share of the label's entropy that is saved, shown.")
     metric_floor: Gate = _refuse(-1e9, "Least declared metric, where more is better.")
@@ -493,6 +512,20 @@ class Pipeline(Part):
     gates: Gates = Gates()
     compute: Compute = Compute()
     report: Report = Report()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ordered(cls, value: Any) -> Any:
+        """Rows of a user are ordered by ``data.time`` where the split names no column."""
+        if not isinstance(value, dict) or not isinstance(value.get("data"), dict):
+            return value
+        data, split = value["data"], value.get("split") or {}
+        if not isinstance(split, dict) or not (data.get("user") and data.get("time")):
+            return value
+        by_time = split.get("strategy", "auto") in ("auto", "per_user", "time")
+        if by_time and not split.get("column"):
+            return value | {"split": split | {"column": data["time"]}}
+        return value
 
     @property
     def registered_name(self) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from penstock import contract as contracts
-from penstock import pipeline_file, spec
+from penstock import pipeline_file, spec, tasks
 from penstock.adapters import address
 from penstock.errors import BadInput, Mistake
 
@@ -136,15 +136,16 @@ def pipeline_text(name: str, data: spec.Data, layout: Layout) -> str:
     else:
         lines.append(f"  task: {data.task}")
     lines.append(f"  sensitive: {_yaml(data.sensitive)}  # columns whose groups are compared")
-    for field in ("query", "format", "encoding", "delimiter"):
+    for field in ("user", "time", "feedback", "query", "format", "encoding", "delimiter"):
         value = getattr(data, field)
         if value != spec.Data.model_fields[field].default:
             lines.append(f"  {field}: {_yaml(value)}")
     lines += _feature_lines(data, layout)
+    splits = tasks.load(layout.task).SPLITS
     lines += [
         "",
         "split:",
-        "  strategy: stratified  # or group, time, column: then name a column:",
+        f"  strategy: auto  # {splits[0]}; or {', '.join(splits[1:])}: then name a column:",
         "",
         f"contract: {CONTRACT_NAME}",
         "",

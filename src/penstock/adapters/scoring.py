@@ -21,6 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from penstock import tasks
 from penstock.errors import Mistake, NotServable
 from penstock.records import Column, Layout, Policy
 
@@ -60,10 +61,10 @@ class PackagedScorer:
         """The columns that a prediction needs, with their types."""
         text = (self.package / "artifacts" / "policy.json").read_text(encoding="utf-8")
         layout, grouping = self.layout, Policy.model_validate_json(text).grouping
-        features = layout.features
-        if grouping is None or grouping.column in {column.name for column in features}:
-            return features
-        return [*features, layout.column(grouping.column)]
+        inputs = tasks.load(layout.task).inputs(layout)
+        if grouping is None or grouping.column in {column.name for column in inputs}:
+            return inputs
+        return [*inputs, layout.column(grouping.column)]
 
     def predict(self, batches: Iterable[tuple[K, pa.Table]]) -> Iterator[tuple[K, pa.Table]]:
         """Predictions in the order of the rows, while the next rows are read.

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from penstock.learning.encoded import Encoded
 from penstock.learning.network import Network
@@ -120,11 +121,18 @@ def batch_rows(network: Network) -> int:
     return max(1, min(OUTPUT_ROWS, LARGEST_BATCH // max(1, network.scale.numel())))
 
 
-def work_of_row(network: Network, rows: Encoded) -> float:
+def work_of_row(network: nn.Module, rows: Encoded) -> float:
     """Multiplications for one row, roughly: of the backbone's members, and of images.
 
-    An encoder that knows its own says it as ``work``.
+    An encoder that knows its own says it as ``work``; of a network of another kind they are
+    counted.
     """
+    if not isinstance(network, Network):
+        inputs, _ = rows.take(torch.arange(1), next(network.parameters()).device)
+        network.eval()
+        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            network(inputs)
+        return max(1.0, counter.get_total_flops() / 2)
     sizes = [layer.weight.numel() for layer in network.layers]  # type: ignore[operator]
     backbone = network.shape.members * sum(sizes)
     encoders = dict(zip(network.names, network.encoders, strict=True))
@@ -137,8 +145,10 @@ def work_of_row(network: Network, rows: Encoded) -> float:
     return float(backbone + reading)
 
 
-def work_of_exchange(network: Network, rows: Encoded) -> float:
+def work_of_exchange(network: nn.Module, rows: Encoded) -> float:
     """Multiplications for one row of which one column is exchanged, roughly."""
+    if not isinstance(network, Network):
+        return work_of_row(network, rows)
     first = network.shape.members * network.layers[0].weight.numel()  # type: ignore[operator]
     return work_of_row(network, rows) - first * (1 - 1 / len(network.names))
 

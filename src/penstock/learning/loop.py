@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from penstock.learning import checkpoints
-from penstock.learning.encoded import Encoded
+from penstock.learning.encoded import Encoded, Inputs
 from penstock.learning.losses import Loss
 
 WARM_UP = 0.05
@@ -246,13 +246,21 @@ def weighted_mean(each: Tensor, weights: Tensor | None) -> Tensor:
     return each.mean() if weights is None else (each * weights).sum() / weights.sum()
 
 
+def chunks_of(
+    network: nn.Module, rows: Encoded, device: torch.device, chunk_rows: int = PREDICT_ROWS
+) -> Iterator[tuple[Any, Inputs]]:
+    """A network's outputs for so many rows at a time, and what it read; without learning."""
+    network.eval()
+    for numbers in rows.in_order(chunk_rows):
+        inputs = rows.take(numbers, device)[0]
+        with torch.inference_mode():
+            outputs = network(inputs)
+        yield outputs, inputs
+
+
 def outputs_of(network: nn.Module, rows: Encoded, device: torch.device) -> NDArray[np.float32]:
     """Outputs ``float32[n, members, outputs]`` of a network, without learning."""
-    network.eval()
-    with torch.inference_mode():
-        parts = [
-            network(rows.take(numbers, device)[0]).cpu() for numbers in rows.in_order(PREDICT_ROWS)
-        ]
+    parts = [outputs.cpu() for outputs, _ in chunks_of(network, rows, device)]
     outputs: NDArray[np.float32] = torch.cat(parts).numpy()
     return outputs
 

@@ -51,18 +51,33 @@ def columns(
         The declared one.
     """
     shares = dict(zip(names, leant / (leant.sum() or 1.0), strict=True))
-    records = []
-    for one in weighed:
-        record: dict[str, Any] = {"column": one.column}
-        record |= dict(zip((f"drop of {metric}", "low", "high"), one.drop, strict=True))
-        record |= dict(zip(("rise of loss", "loss low", "loss high"), one.loss, strict=True))
-        records.append(record | {"share of attribution": float(shares[one.column])})
+    records = [
+        _record(one, metric) | {"share of attribution": float(shares[one.column])}
+        for one in weighed
+    ]
     note = (
-        "Shuffled: the column's values are dealt out anew among the test rows,"
-        " several times; intervals: 95%, over rows and shuffles. Attribution: mean absolute"
+        f"{SHUFFLED} Attribution: mean absolute"
         " integrated gradients from the mean encoding of the training rows to each test row's."
     )
     return Table.of("What the model leans on", records, note)
+
+
+SHUFFLED = (
+    "Shuffled: the column's values are dealt out anew among the test rows, several times;"
+    " intervals: 95%, over rows and shuffles."
+)
+
+
+def shuffled(weighed: list[Importance], metric: str) -> Table:
+    """Each column's importance, where there are no attributions."""
+    records = [_record(one, metric) for one in weighed]
+    return Table.of("What the model leans on", records, SHUFFLED)
+
+
+def _record(one: Importance, metric: str) -> dict[str, Any]:
+    record: dict[str, Any] = {"column": one.column}
+    record |= dict(zip((f"drop of {metric}", "low", "high"), one.drop, strict=True))
+    return record | dict(zip(("rise of loss", "loss low", "loss high"), one.loss, strict=True))
 
 
 def rows(by_column: NDArray[np.float64], names: list[str]) -> Table:
@@ -119,14 +134,6 @@ def figures(
     order = [one.column for one in weighed]
     sizes = np.abs(by_column)[:, [names.index(name) for name in order]]
     ends = [mean_interval(sizes[:, i]) for i in range(len(order))]
-    importance = Series(
-        name=f"drop of {metric}",
-        x=list(order),
-        y=[one.drop[0] for one in weighed],
-        low=[one.drop[1] for one in weighed],
-        high=[one.drop[2] for one in weighed],
-        style="bars",
-    )
     leant = Series(
         name="mean absolute attribution",
         x=list(order),
@@ -136,15 +143,7 @@ def figures(
         style="bars",
     )
     return {
-        "importance": Figure(
-            title="What shuffling a column costs",
-            x="",
-            y=f"drop of {metric}",
-            series=[importance],
-            horizontal=True,
-            note="A column whose interval holds 0 is not needed beside the others. Intervals: 95%,"
-            " over rows and shuffles.",
-        ),
+        "importance": importance(weighed, metric),
         "attribution": Figure(
             title="How far each column moves an answer",
             x="",
@@ -154,3 +153,24 @@ def figures(
             note="Integrated gradients from the mean training row; columns as above.",
         ),
     }
+
+
+def importance(weighed: list[Importance], metric: str) -> Figure:
+    """Bars with intervals: what shuffling a column costs, in the order of the columns."""
+    bars = Series(
+        name=f"drop of {metric}",
+        x=[one.column for one in weighed],
+        y=[one.drop[0] for one in weighed],
+        low=[one.drop[1] for one in weighed],
+        high=[one.drop[2] for one in weighed],
+        style="bars",
+    )
+    return Figure(
+        title="What shuffling a column costs",
+        x="",
+        y=f"drop of {metric}",
+        series=[bars],
+        horizontal=True,
+        note="A column whose interval holds 0 is not needed beside the others. Intervals: 95%,"
+        " over rows and shuffles.",
+    )

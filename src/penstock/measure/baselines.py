@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -34,11 +34,17 @@ class Baseline:
         Wall-clock time of its training.
     notes : list of str
         What the reader should know.
+    burden : {"prove", "disprove"}
+        Whether the gain over it has to be shown, or a lack of it.
+    remedy : str
+        What to do where the model does not beat it.
     """
 
     scores: NDArray[Any]
     seconds: float
     notes: list[str]
+    burden: Literal["prove", "disprove"] = "disprove"
+    remedy: str = ""
 
 
 def baselines(
@@ -64,9 +70,21 @@ def baselines(
         0 for a number.
     """
     return {
-        name: _baseline(name, estimator, train, test, categorical, num_classes)
+        name: replace(
+            _baseline(name, estimator, train, test, categorical, num_classes),
+            burden="prove" if name == "trivial" else "disprove",
+            remedy=REMEDIES.get(name, ""),
+        )
         for name, estimator in estimators.items()
     }
+
+
+REMEDIES = {
+    "trivial": "the features do not tell the target: check the labels and the join that made"
+    " them, or bring features that do",
+    "linear": "train longer (model.epochs), or use the linear model: it is cheaper",
+    "boosting": "more rows or epochs may help; if not, gradient boosting serves this table better",
+}
 
 
 def _baseline(

@@ -158,6 +158,40 @@ def by_time(times: np.ndarray, valid: float, test: float) -> np.ndarray:
     return np.asarray(part[inverse])
 
 
+def per_user(users: np.ndarray, times: np.ndarray, valid: float, test: float) -> np.ndarray:
+    """Of each user the earliest rows train, the latest test; equal times stay together, earlier.
+
+    Parameters
+    ----------
+    users : int64[n]
+        Codes.
+    times : float64[n]
+        Any unit.
+    valid, test : float
+        Shares of each user's rows, rounded down: a user of few rows is all in train.
+
+    Examples
+    --------
+    >>> users, times = np.array([7, 7, 7, 7, 3]), np.array([4.0, 2.0, 1.0, 3.0, 9.0])
+    >>> per_user(users, times, 0.25, 0.25).tolist()
+    [2, 0, 0, 1, 0]
+    """
+    order = np.lexsort((times, users))
+    user, time = users[order], times[order]
+    new_user = np.r_[True, user[1:] != user[:-1]]
+    begin = np.flatnonzero(new_user)
+    size = np.diff(np.r_[begin, len(user)])
+    which = np.cumsum(new_user) - 1
+    moments = new_user | np.r_[True, time[1:] != time[:-1]]
+    first = np.maximum.accumulate(np.where(moments, np.arange(len(user)), 0)) - begin[which]
+    num_test = np.floor(size * test + 1e-9)[which]
+    num_valid = np.floor(size * valid + 1e-9)[which]
+    last = size[which] - num_test
+    part = np.empty(len(users), np.int64)
+    part[order] = np.where(first >= last, TEST, np.where(first >= last - num_valid, VALID, TRAIN))
+    return part
+
+
 def _quotas(strata: np.ndarray, share: float) -> np.ndarray:
     """Rows of each stratum, whole numbers whose sum is the share of all, at least one."""
     exact = np.bincount(strata) * share

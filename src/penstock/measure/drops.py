@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from penstock.measure import metrics
 from penstock.measure.intervals import Z95, resamples
-from penstock.measure.predictions import Answers
+from penstock.measure.predictions import Answers, in_order
 
 NUM_DRAWS = 100
 """Resamples behind a standard error (house choice: it is then good to 7%)."""
@@ -40,8 +40,7 @@ def draws(
 
     The same seed draws the same rows, so that draws of two sets of scores are pairs.
     """
-    last = scored.scores[:, -1] if scored.scores.ndim == 2 else scored.scores
-    order = np.argsort(last, kind="stable")  # resamples then come sorted: metrics that sort fly
+    order = in_order(scored.scores)  # resamples then come sorted: metrics that sort fly
     target, scored = target[order], scored.of(order)
     found = np.empty(num)
     for number, rows in enumerate(resamples(len(target), seed, num)):

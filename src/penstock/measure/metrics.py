@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from penstock import plugins
 
 Array = NDArray[Any]
 
@@ -62,7 +65,16 @@ def of(name: str) -> Metric:
     >>> of("rmse").measure(np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     1.4142135623730951
     """
-    return METRICS[name]
+    return METRICS[name] if name in METRICS else _of_tasks()[name]
+
+
+@cache
+def _of_tasks() -> dict[str, Metric]:
+    """Metrics that tasks bring along."""
+    found: dict[str, Metric] = {}
+    for task in plugins.modules("penstock.tasks"):
+        found |= getattr(plugins.load("penstock.tasks", task), "METRICS", {})
+    return found
 
 
 def gain(name: str, mine: float, theirs: float) -> float:

@@ -37,6 +37,54 @@ class Answers:
         return Answers(self.scores[rows], self.decided[rows])
 
 
+def in_order(scores: NDArray[Any]) -> NDArray[np.int64]:
+    """Positions by score: resamples then come nearly sorted, which is what metrics wait for.
+
+    As they stand where scores have no order.
+    """
+    found: NDArray[np.int64]
+    if scores.dtype.fields:
+        found = np.arange(len(scores))
+    else:
+        found = np.argsort(scores[:, -1] if scores.ndim == 2 else scores, kind="stable")
+    return found
+
+
+def kept(values: NDArray[Any]) -> pa.Array:
+    """An array as a column of as many rows: of numbers, of lists of one length, or of both.
+
+    Examples
+    --------
+    >>> restored(pa.chunked_array([kept(np.array([[1, 2], [3, 4]]))])).tolist()
+    [[1, 2], [3, 4]]
+    """
+    if values.dtype.names:
+        each = [kept(values[name]) for name in values.dtype.names]
+        return pa.StructArray.from_arrays(each, names=list(values.dtype.names))
+    if values.ndim == 1:
+        return pa.array(values)
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def restored(column: pa.ChunkedArray | pa.Array) -> NDArray[Any]:
+    """What :func:`kept` was given."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    found: NDArray[Any]
+    if pa.types.is_struct(array.type):
+        parts = {field.name: restored(array.field(field.name)) for field in array.type}
+        kinds = [(name, part.dtype, part.shape[1:]) for name, part in parts.items()]
+        found = np.empty(len(array), dtype=kinds)
+        for name, part in parts.items():
+            found[name] = part
+        return found
+    if pa.types.is_fixed_size_list(array.type):
+        found = array.flatten().to_numpy(zero_copy_only=False)
+        return found.reshape(len(array), array.type.list_size)
+    found = array.to_numpy(zero_copy_only=False)
+    return found
+
+
 def answers_of(predictions: pa.Table, layout: Layout) -> Answers:
     """What a table of predictions says, in the terms of a layout.
 

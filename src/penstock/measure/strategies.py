@@ -31,6 +31,7 @@ class Grounds:
     strata: np.ndarray
     column: pa.ChunkedArray | None
     notes: list[str]
+    users: np.ndarray | None = None
 
     @property
     def together(self) -> np.ndarray:
@@ -98,11 +99,21 @@ def _column(rows: Grounds) -> np.ndarray:
     return part
 
 
+def _per_user(rows: Grounds) -> np.ndarray:
+    assert rows.users is not None
+    rows.notes.append(
+        "Each user's later rows test what the earlier ones taught. Rows of other users may be later"
+        " still: split.strategy: time holds back all that came after a moment."
+    )
+    return division.per_user(rows.users, times_of(rows), rows.spec.valid, rows.spec.test)
+
+
 STRATEGIES: dict[str, Callable[[Grounds], np.ndarray]] = {
     "stratified": _stratified,
     "group": _group,
     "time": _time,
     "column": _column,
+    "per_user": _per_user,
 }
 """From what is known of the rows to the part of each, ``int64[n]``."""
 

@@ -26,6 +26,7 @@ from penstock.measure.bias.by_group import (
     selection_of_classes,
     shares,
 )
+from penstock.measure.predictions import restored
 from penstock.model import Model
 from penstock.ports import Progress, Store
 from penstock.records import Estimate, Findings, Fitted, Layout, Policy, Rows, Scorecard
@@ -81,11 +82,14 @@ def bias(
         When a sensitive column is not in the rows or cannot make groups, or the criterion is
         not one of the task's.
     """
+    task, predictions = tasks.load(fitted.layout.task), store.table(scorecard.predictions)
+    exposed = task.exposure(predictions, lambda: Model.of(fitted, store), seed)
     if not sensitive:
-        return Findings(evidence=Evidence(notes=["No sensitive columns are named."]))
+        named = Evidence(notes=["No sensitive columns are named."])
+        return Findings(evidence=named.joined(exposed))
     criterion = fairness.criterion_of(spec, fitted.layout)
     sensitive = list(dict.fromkeys(sensitive))
-    rows = _scored(fitted, store.table(scorecard.predictions))
+    rows = _scored(fitted, predictions)
     columns = _groups(fitted.layout, store, train, test, sensitive)
     before = _before(plain_fitted, plain_policy, rows, store, test) if plain_fitted else None
     checks: list[Check] = []
@@ -94,7 +98,7 @@ def bias(
     for done, by in enumerate(columns):
         progress(done, len(columns), by.name)
         checks += fairness.Judging(rows, by, criterion, spec.min_rows, seed).checks()
-        found = quantities(rows, by, seed)
+        found = quantities(rows, by, seed, task.quantities)
         tables |= _tables(rows, by, found, spec)
         figures |= _figures(rows, by, found, before)
     tables["gaps"] = _gaps(rows, columns, criterion, spec)
@@ -105,18 +109,15 @@ def bias(
         tables["mitigation"], told = before_after.compared(before, rows, columns, spec)
         notes.append(told)
     progress(len(columns), len(columns), "done")
-    return Findings(evidence=Evidence(checks=checks, tables=tables, figures=figures, notes=notes))
+    evidence = Evidence(checks=checks, tables=tables, figures=figures, notes=notes)
+    return Findings(evidence=evidence.joined(exposed))
 
 
 def _scored(fitted: Fitted, predictions: pa.Table) -> Scored:
     """The scorecard's rows as arrays."""
     layout = fitted.layout
-    names = [f"probability_{name}" for name in layout.classes]
-    if layout.classes:
-        scores = np.stack([predictions[name].to_numpy() for name in names], axis=1)
-    else:
-        scores = predictions["prediction"].to_numpy()
-    target, decided = (predictions[name].to_numpy() for name in ("_target", "_decided"))
+    scores = tasks.load(layout.task).answers(predictions, layout).scores
+    target, decided = (restored(predictions[name]) for name in ("_target", "_decided"))
     losses = predictions["_row_loss"].to_numpy().astype(np.float64)
     return Scored(target, scores, decided, losses, layout, fitted.metric)
 
@@ -195,7 +196,9 @@ def _reading(rows: Scored) -> str:
         )
     if rows.num_classes:
         return "mean_loss is the log-loss in nats."
-    return "mean_residual is prediction less target; mean_loss is the mean squared error."
+    if tasks.load(rows.layout.task).TARGET == "number":
+        return "mean_residual is prediction less target; mean_loss is the mean squared error."
+    return "mean_loss is the mean loss of the group's rows, in nats."
 
 
 def _gaps(rows: Scored, columns: list[Groups], criterion: str, spec: BiasSpec) -> Table:
@@ -218,7 +221,8 @@ def _intersections(rows: Scored, columns: list[Groups], spec: BiasSpec, seed: in
     num_judged = min(int((sizes >= spec.min_rows).sum()), MOST_CROSSED)
     large = by.codes < num_judged  # groups stand by size
     kept = Groups(by.name, by.names[:num_judged], by.codes[large], by.named[:num_judged])
-    found = quantities(rows.of(large), kept, seed) if num_judged else {}
+    of = tasks.load(rows.layout.task).quantities
+    found = quantities(rows.of(large), kept, seed, of) if num_judged else {}
     records = []
     for i, (group, size) in enumerate(zip(by.names, sizes.tolist(), strict=True)):
         record: dict[str, Any] = {by.name: group, "rows": size}
@@ -251,7 +255,7 @@ def _figures(
             f"Right and wrong selections, by {by.name}", "share", by, errors,
             "Of rows that are positive, and of rows that are not; lines are 95% intervals.",
         )  # fmt: skip
-    elif not rows.num_classes:
+    elif "mean_residual" in found:
         figures[f"residual: {by.name}"] = _bars(
             f"Mean residual, by {by.name}", f"prediction less {rows.layout.target}", by,
             {"mean residual": found["mean_residual"]},

@@ -81,7 +81,7 @@ def decide(
     task, table = tasks.load(layout.task), store.table(valid)
     target, raw = task.encode_target(table[layout.target], layout), model.scores(table)
     policy, told = Policy(coverage=spec.coverage), _Told()
-    if useless := _useless(raw):
+    if useless := _useless(raw if layout.classes else task.signal(raw)):
         return policy.model_copy(update={"evidence": Evidence(notes=[useless])})
     progress(1, 3, "temperature and thresholds")
     if layout.classes:
@@ -89,7 +89,10 @@ def decide(
         policy = _of_classes(before, spec, fitted.metric, criterion, by, seed, told)
     progress(2, 3, "sets and intervals")
     scores = task.tempered(raw, policy.temperature)
-    policy = _promised(policy, scores, task.nonconformity(scores, target), layout, told)
+    for what in ("thresholds", "sets"):
+        told.notes += tasks.not_applicable(task, what)
+    if "sets" not in task.NOT_APPLICABLE:
+        policy = _promised(policy, scores, task.nonconformity(scores, target), layout, told)
     progress(3, 3, "done")
     evidence = Evidence(tables=told.tables, figures=told.figures, notes=told.notes)
     return policy.model_copy(update={"evidence": evidence})

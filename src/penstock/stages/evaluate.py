@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from penstock import tasks
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.measure import metrics, slices
-from penstock.measure.baselines import Baseline, baselines, matrix_of
-from penstock.measure.calibration import Calibration, calibration
+from penstock.measure.baselines import Baseline
+from penstock.measure.calibration import Calibration
 from penstock.measure.intervals import bootstrap, wilson
 from penstock.measure.mistakes import worst
+from penstock.measure.predictions import in_order, kept
 from penstock.model import Model
 from penstock.ports import Progress, Store
 from penstock.records import Estimate, Fitted, Policy, Rows, Scorecard
@@ -67,7 +68,8 @@ def evaluate(
     scores = model.scores(table)
     decided = model.decided(table, scores)
     progress(1, 3, "baselines")
-    others = _baselines(model, store.table(train), table, seed)
+    past = store.table(train)
+    others = task.simpler(model, past, table, seed)
     progress(2, 3, "intervals")
     estimates = measured(task.metrics(layout), target, scores, decided, seed)
     checks = [
@@ -80,15 +82,17 @@ def evaluate(
     tables = {"metrics": _metrics_table(estimates, others, target)}
     figures = {"baselines": _baselines_figure(fitted.metric, estimates, others, target)}
     notes = [note for other in others.values() for note in other.notes]
-    if layout.classes:
-        result = _calibration(target, scores, seed)
+    if (result := task.calibration(scores, target, seed)) is not None:
         checks.append(_calibration_check(result))
+    for what in ("calibration", "sets"):
+        notes += tasks.not_applicable(task, what)
     losses = task.row_losses(scores, target)
     found = slices.by_level(table, layout, losses, seed)
     checks += found.checks
     if found.table is not None:
         tables["slices"] = found.table
     figures |= task.figures(scores, target, layout)
+    more = task.evidence(model, past, table, scores, target, seed)
     predictions = _predictions(model, scores, decided, target, losses)
     if show_rows:
         tables["worst_rows"] = worst(table, layout, predictions, losses)
@@ -100,7 +104,7 @@ def evaluate(
             for name, other in others.items()
         },
         predictions=store.keep_table(predictions),
-        evidence=Evidence(checks=checks, tables=tables, figures=figures, notes=notes),
+        evidence=Evidence(checks=checks, tables=tables, figures=figures, notes=notes).joined(more),
     )
 
 
@@ -114,7 +118,7 @@ def measured(
     """Each metric with its bootstrap interval over rows."""
     chosen = [metrics.of(name) for name in names]
     if scores.ndim == 2:  # resamples then come nearly sorted, which is what metrics wait for
-        order = np.argsort(scores[:, -1], kind="stable")
+        order = in_order(scores)
         target, scores, decided = target[order], scores[order], decided[order]
 
     def measure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -172,22 +176,14 @@ def gains(
             low=float(low[i]),
             high=float(high[i]),
             better="higher",
-            burden="prove" if baseline == "trivial" else "disprove",
-            why=f"{name} is {'better' if values[i] > 0 else 'not better'} than the {baseline}"
-            f" baseline's: the gain is {values[i]:.4f}{unit}"
+            burden=other.burden,
+            why=f"{name} is {'better' if values[i] > 0 else 'not better'} than the"
+            f" {_words(baseline)} baseline's: the gain is {values[i]:.4f}{unit}"
             f" (95%: {low[i]:.4f} to {high[i]:.4f}).",
-            remedy=REMEDIES[baseline],
+            remedy=other.remedy,
         )
-        for i, baseline in enumerate(others)
+        for i, (baseline, other) in enumerate(others.items())
     ]
-
-
-REMEDIES = {
-    "trivial": "the features do not tell the target: check the labels and the join that made"
-    " them, or bring features that do",
-    "linear": "train longer (model.epochs), or use the linear model: it is cheaper",
-    "boosting": "more rows or epochs may help; if not, gradient boosting serves this table better",
-}
 
 
 def compression(model: Model, target: NDArray[Any], scores: NDArray[Any], seed: int) -> Check:
@@ -236,27 +232,6 @@ def coverage(held: NDArray[np.bool_], promised: float) -> Check:
     )
 
 
-def _baselines(model: Model, train: pa.Table, test: pa.Table, seed: int) -> dict[str, Baseline]:
-    """The task's baselines, trained on the training rows."""
-    layout, task = model.layout, model.task
-    plain = {}
-    for column in layout.features:
-        modality = model.learnt.modality(column.name)
-        if hasattr(modality, "plain"):
-            state = model.learnt.columns[column.name]
-            plain[column.name] = tuple(modality.plain(t[column.name], state) for t in (train, test))
-    left, right, categorical = matrix_of(train, test, layout, plain)
-    goal = task.encode_target(train[layout.target], layout)
-    estimators = task.baselines(layout, seed)
-    return baselines(estimators, (left, goal), right, categorical, len(layout.classes))
-
-
-def _calibration(target: NDArray[Any], scores: NDArray[Any], seed: int) -> Calibration:
-    if scores.shape[1] == 2:
-        return calibration(scores[:, 1], target == 1, seed)
-    return calibration(scores.max(axis=1), scores.argmax(axis=1) == target, seed)
-
-
 def _calibration_check(found: Calibration) -> Check:
     """The error above a perfect model's mean, with the range that chance alone allows."""
     return Check(
@@ -282,7 +257,7 @@ def _predictions(
 ) -> pa.Table:
     answer = model.answer(scores, decided)
     for name, values in (("_target", target), ("_decided", decided), ("_row_loss", losses)):
-        answer = answer.append_column(name, pa.array(values))
+        answer = answer.append_column(name, kept(values))
     return answer
 
 
@@ -324,6 +299,10 @@ def _baselines_figure(
         horizontal=True,
         note=f"On the same test rows; {metrics.of(name).better} is better.",
     )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _number(value: float | None) -> str:

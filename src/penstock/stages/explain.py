@@ -11,7 +11,9 @@ Fitted, Policy, train rows, test rows -> Findings
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +21,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from penstock import tasks
 from penstock.bench import Bench, drawn
 from penstock.evidence import Check, Evidence
 from penstock.inside import Inside, columns_of
 from penstock.learning import attribution
 from penstock.learning.attribution import Attributions
 from penstock.learning.encodings import affordable, encodings, work_of_exchange, work_of_row
+from penstock.learning.network import Network
 from penstock.measure import attribution_tables, drops, ranks
 from penstock.measure.attribution_tables import Importance
 from penstock.measure.intervals import Z95, mean_interval
@@ -101,6 +105,8 @@ def explain(
         Whether the evidence may show raw rows: single texts, pictures, sounds.
     """
     model = Model.of(fitted, store, policy)
+    if not isinstance(model.network, Network):
+        return Findings(evidence=_shuffled_only(model, store.table(test), fitted.metric, seed))
     study = Study(model, store.table(train), store.table(test), seed)
     found = study.attributions()
     names = model.network.names
@@ -137,7 +143,50 @@ def explain(
     return Findings(evidence=evidence)
 
 
-class Study(Bench):
+class Shuffled(Bench):
+    """A sample of test rows whose columns are shuffled."""
+
+    def importance(self, name: str, metric: str) -> Importance:
+        """What shuffling one column costs."""
+        model = self.model
+        rng = np.random.default_rng([self.seed, self.names.index(name)])
+        target, losses = self.target, model.task.row_losses(self.before.scores, self.target)
+        base = drops.measured(metric, target, self.before)
+        pairs = drops.draws(metric, target, self.before, self.seed)
+        values, samples, rises = [], [], []
+        for _ in range(NUM_SHUFFLES):
+            scores = self.scores_dealt(name, rng.permutation(len(target)))
+            after = Answers(scores, model.decided(self.table, scores))
+            values.append(drops.worse(metric, base, drops.measured(metric, target, after)))
+            again = drops.draws(metric, target, after, self.seed)
+            samples.append(drops.worse(metric, pairs, again))
+            rises.append(np.asarray(model.task.row_losses(scores, target) - losses, np.float64))
+        value, loss = float(np.mean(values)), np.mean(rises, axis=0)
+        drop = widened(value, drops.around(value, np.mean(samples, axis=0)), np.array(values))
+        means = np.array([rise.mean() for rise in rises])
+        rise = widened(float(loss.mean()), mean_interval(loss), means)
+        return Importance(name, (value, *drop), (float(loss.mean()), *rise))
+
+
+def _shuffled_only(model: Model, test: pa.Table, metric: str, seed: int) -> Evidence:
+    """What shuffling costs, for a network whose attributions do not add up by column."""
+    work = work_of_exchange(model.network, model.encoded(test.slice(0, 1)))
+    shuffles = work * NUM_SHUFFLES * min(MAX_COLUMNS, len(model.learnt.inputs))
+    count = affordable(test.num_rows, shuffles, WORK, LEAST_SHUFFLED, MOST_SHUFFLED)
+    bench = Shuffled(model, test.take(pa.array(drawn(test, count, seed))), seed)
+    weighed = [bench.importance(name, metric) for name in bench.names[:MAX_COLUMNS]]
+    weighed.sort(key=lambda one: -one.loss[0])
+    return Evidence(
+        tables={"columns": attribution_tables.shuffled(weighed, metric)},
+        figures={"importance": attribution_tables.importance(weighed, metric)},
+        notes=[
+            f"{len(bench.target)} test rows were shuffled.",
+            *tasks.not_applicable(model.task, "attributions"),
+        ],
+    )
+
+
+class Study(Shuffled):
     """A sample of test rows, encoded once, and the baseline that they are held against.
 
     Parameters
@@ -151,7 +200,8 @@ class Study(Bench):
     """
 
     def __init__(self, model: Model, train: pa.Table, test: pa.Table, seed: int):
-        network, one = model.network, model.encoded(test.slice(0, 1))
+        self.network = network = cast(Network, model.network)
+        one = model.encoded(test.slice(0, 1))
         work = work_of_row(network, one)
         shuffles = (
             work_of_exchange(network, one) * NUM_SHUFFLES * min(MAX_COLUMNS, len(network.names))
@@ -182,47 +232,25 @@ class Study(Bench):
     def attributions(self) -> Attributions:
         """Of the first rows of the sample, which come in no order of theirs."""
         rows = self.encoded[: self.num_rows]
-        return attribution.integrated_gradients(self.model.network, rows, self.baseline, self.codes)
+        return attribution.integrated_gradients(self.network, rows, self.baseline, self.codes)
 
     def likeness(self, found: Attributions) -> Likeness:
         """How alike the attributions are to those of networks that learnt nothing."""
         count = self.num_compared
         codes = None if self.codes is None else self.codes[:count]
-        network, mine = self.model.network, found.shares[:count]
+        network, mine = self.network, found.shares[:count]
         copies = []
         for number in range(NUM_COPIES):
             copy = attribution.fresh(network, self.seed * 1009 + number)
             rows = self.encoded[:count]
             other = attribution.integrated_gradients(copy, rows, self.baseline, codes)
             copies.append(ranks.by_row(mine, other.shares))
-        start = attribution.initial(self.model.learnt.network, self.model.learnt.spec.seed)
+        learnt = self.model.learnt
+        start = attribution.initial(cast(Callable[[], Network], learnt.network), learnt.spec.seed)
         rows = encodings(start, self.model.encoded(self.table.slice(0, count)))
         baseline = encodings(start, self.seen).mean(dim=0, keepdim=True)
         other = attribution.integrated_gradients(start, rows, baseline, codes)
         return Likeness(np.stack(copies), ranks.by_row(mine, other.shares))
-
-    def importance(self, name: str, metric: str) -> Importance:
-        """What shuffling one column costs."""
-        model, here = self.model, self.here(name)
-        rng = np.random.default_rng([self.seed, model.network.names.index(name)])
-        target, losses = self.target, model.task.row_losses(self.before.scores, self.target)
-        base = drops.measured(metric, target, self.before)
-        pairs = drops.draws(metric, target, self.before, self.seed)
-        values, samples, rises = [], [], []
-        for _ in range(NUM_SHUFFLES):
-            dealt = here[torch.from_numpy(rng.permutation(len(target)))]
-            everyone = torch.arange(len(target))
-            scores = self.scores_with(name, dealt, everyone)
-            after = Answers(scores, model.decided(self.table, scores))
-            values.append(drops.worse(metric, base, drops.measured(metric, target, after)))
-            again = drops.draws(metric, target, after, self.seed)
-            samples.append(drops.worse(metric, pairs, again))
-            rises.append(np.asarray(model.task.row_losses(scores, target) - losses, np.float64))
-        value, loss = float(np.mean(values)), np.mean(rises, axis=0)
-        drop = widened(value, drops.around(value, np.mean(samples, axis=0)), np.array(values))
-        means = np.array([rise.mean() for rise in rises])
-        rise = widened(float(loss.mean()), mean_interval(loss), means)
-        return Importance(name, (value, *drop), (float(loss.mean()), *rise))
 
 
 def widened(

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from safetensors.torch import save_file
+from torch import nn
 
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.learning import losses
@@ -92,13 +93,13 @@ def fit(
     device = choose_device(compute.device)
     network = learnt.network().to(device)
     schedule = schedule_of(learnt.spec)
-    training = Training(network, losses.of(objective.loss), schedule, folder, device)
+    loss = learnt.task.loss(objective.loss, learnt, network)
+    training = Training(network, loss, schedule, folder, device)
     course = training.fit(encoded["train"], encoded["valid"], progress)
     seen = encoded["train"].head(GAP_ROWS)
     final = {"train": training.measure(seen), "valid": training.measure(encoded["valid"])}
     weights = folder / "weights.safetensors"
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(tensors, weights)
+    save_file(learnt.tensors(network), weights)
     cost: dict[str, float | None] = {
         "seconds": time.monotonic() - started,
         "cpu_seconds": time.process_time() - cpu_started,
@@ -162,7 +163,7 @@ def encode(
     arrays: Arrays = {}
     target = None
     at = 0
-    names = [column.name for column in learnt.layout.features] + [learnt.layout.target]
+    names = list(dict.fromkeys([c.name for c in learnt.inputs] + [learnt.layout.target]))
     for batch in store.batches(rows, columns=names):
         table = pa.Table.from_batches([batch])
         here = slice(at, at + table.num_rows)
@@ -247,7 +248,16 @@ def pretrained_notes(backbones: dict[str, Backbone], spec: ModelSpec) -> list[st
     return notes
 
 
-def _network_table(network: Network, learnt: Learnt) -> Table:
+def _network_table(network: nn.Module, learnt: Learnt) -> Table:
+    if not isinstance(network, Network):
+        return Table.of(
+            "Network",
+            [
+                {"part": name.replace("_", " "), "kind": type(module).__name__,
+                 "parameters": sum(weight.numel() for weight in module.parameters())}
+                for name, module in network.named_children()
+            ],
+        )  # fmt: skip
     encoders = dict(zip(network.names, network.encoders, strict=True))
     records: list[dict[str, Any]] = [
         {
@@ -256,7 +266,7 @@ def _network_table(network: Network, learnt: Learnt) -> Table:
             "width": int(encoders[column.name].width),  # type: ignore[arg-type]
             "parameters": sum(weight.numel() for weight in encoders[column.name].parameters()),
         }
-        for column in learnt.layout.features
+        for column in learnt.inputs
     ]
     inside = sum(record["parameters"] for record in records)
     total = sum(weight.numel() for weight in network.parameters())

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from penstock import modalities, plugins
+from penstock import modalities, plugins, tasks
 from penstock.errors import BadInput, Mistake
 from penstock.records import Column, Layout, Rows, Snapshot
 from penstock.tables import columns, target
@@ -204,7 +204,7 @@ def _write(
             [c for t in tally.targets for c in t.chunks], schema.field(layout.target).type
         )
         _require_rows(targets, tally, layout, source)
-    if goal.task == "classification":
+    if tasks.load(goal.task).TARGET == "classes":
         layout = layout.model_copy(update={"classes": target.classes(targets.unique())})
     return Snapshot(
         rows=writer.rows,

@@ -23,7 +23,7 @@ from penstock.errors import BadInput, Mistake
 from penstock.measure.drift import alarm, findings, harm
 from penstock.measure.drift.changes import Changes, Found, changes
 from penstock.measure.drift.reference import Reference
-from penstock.measure.predictions import Answers, answers_of
+from penstock.measure.predictions import Answers
 from penstock.outcomes import Drift
 from penstock.ports import Progress, Scorer, Source, Version
 from penstock.records import Column, Layout
@@ -105,13 +105,16 @@ def monitor(
     _check(watch, current, labels, window)
     progress(0, 4, "rows")
     raw, span = _rows(watch, scorer.layout, current, window)
+    task = tasks.load(scorer.layout.task)
+    raw = task.requests(raw, scorer.layout) if task.requests is not None else raw
     needed = {column.name for column in scorer.reads}
     typed, absent, unread = arriving.typed(raw, _columns(watch, scorer), needed)
     progress(1, 4, f"scores of {typed.num_rows} rows")
     answers = _scored(watch, scorer, raw, typed)
     later = arriving.read_whole(labels) if labels is not None else None
     truth = arriving.truth(raw, scorer.layout, watch.data.key, later)
-    found = Found(span.name, typed, absent, unread, answers, *truth)
+    signal = None if scorer.layout.classes else task.signal(answers.scores)
+    found = Found(span.name, typed, absent, unread, answers, *truth, signal)
     progress(2, 4, "what changed")
     changed = changes(watch.reference, found, _views)
     progress(3, 4, "whether it matters")
@@ -171,7 +174,7 @@ def _scored(watch: Watch, scorer: Scorer, raw: pa.Table, typed: pa.Table) -> Ans
     if VERSION in raw.column_names:
         by = spelled(raw[VERSION])
         if pc.all(pc.equal(by, watch.version.number)).as_py():
-            return answers_of(raw, scorer.layout)
+            return tasks.load(scorer.layout.task).answers(raw, scorer.layout)
     names = [column.name for column in scorer.reads]
 
     def batches() -> Iterator[tuple[int, pa.Table]]:
@@ -179,7 +182,7 @@ def _scored(watch: Watch, scorer: Scorer, raw: pa.Table, typed: pa.Table) -> Ans
             yield at, typed.select(names).slice(at, SCORE_ROWS)
 
     found = pa.concat_tables(table for _, table in scorer.predict(batches()))
-    return answers_of(found, scorer.layout)
+    return tasks.load(scorer.layout.task).answers(found, scorer.layout)
 
 
 def _views(modality: str, values: pa.ChunkedArray) -> dict[str, pa.Array]:
@@ -221,7 +224,8 @@ def _decided(watch: Watch, layout: Layout, found: Found, changed: Changes) -> Dr
         unsupported=changed.unsupported,
     )
     drift = drift.model_copy(update={"why": findings.sentence(drift, known, spec.margin)})
-    by_group = findings.groups_of(reference, layout, found, losses, watch.bias)
+    of = tasks.load(layout.task).quantities
+    by_group = findings.groups_of(reference, layout, found, losses, watch.bias, of)
     evidence = findings.evidence_of(
         drift, reference, layout, found, changed, known, spec, watch.history, by_group
     )

@@ -23,8 +23,8 @@ from penstock.learning import losses
 from penstock.learning import trial as trials
 from penstock.learning.encoded import Encoded
 from penstock.learning.sizing import schedule_of
-from penstock.measure import labels, metrics
 from penstock.measure import loss_choice as choice
+from penstock.measure import metrics
 from penstock.measure.comparison import Tried, deciding_rows
 from penstock.model import Learnt
 from penstock.ports import Progress, Store
@@ -75,9 +75,10 @@ def objective(
     parts = {"train": train, "valid": valid}
     columns = {name: _columns(rows, layout, reweighed, store) for name, rows in parts.items()}
     weighing = Weighing.of(columns, layout, reweighed)
-    names = list(dict.fromkeys([goal.loss, *losses.of_task(layout.task, _task(layout).LOSSES)]))
-    trial: Trial | str = "objective.trial_rows is 0"
-    if spec.trial_rows:
+    task = _task(layout)
+    names = list(dict.fromkeys([goal.loss, *losses.of_task(layout.task, task.LOSSES)]))
+    trial: Trial | str = task.NOT_APPLICABLE.get("trial", "objective.trial_rows is 0")
+    if spec.trial_rows and "trial" not in task.NOT_APPLICABLE:
         trial = prepare(names, weighing, parts, layout, spec.trial_rows, model, store)
     tried = trial if isinstance(trial, str) else trial.run(names, progress)
     check = choice.loss_choice(goal, tried)
@@ -240,7 +241,8 @@ def _picked(num_rows: int, most: int, seed: int) -> NDArray[np.int64]:
 
 def _read(rows: Rows, picked: NDArray[np.int64], layout: Layout, store: Store) -> pa.Table:
     """These rows, without holding the others."""
-    names = [column.name for column in layout.features] + [layout.target]
+    inputs = [column.name for column in _task(layout).inputs(layout)]
+    names = list(dict.fromkeys([*inputs, layout.target]))
     parts, at = [], 0
     for batch in store.batches(rows, columns=names):
         here = picked[(picked >= at) & (picked < at + batch.num_rows)] - at
@@ -276,10 +278,7 @@ def _evidence(
     weighing: Weighing,
     layout: Layout,
 ) -> Evidence:
-    if layout.classes:
-        looked = labels.of_classes(weighing.counts.sum(axis=0), layout.classes)
-    else:
-        looked = labels.of_values(weighing.target["train"], layout.target)
+    looked = _task(layout).looked_at(weighing.target["train"], layout)
     estimates = {name: losses.estimate_of(name) for name in names}
     tables = looked.tables | {"losses": choice.losses_table(goal, estimates, tried)}
     if weighing.weighs(goal.loss):

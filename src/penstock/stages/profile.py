@@ -18,12 +18,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from penstock import modalities
+from penstock import modalities, tasks
 from penstock.evidence import Evidence, Figure, Series, Table
 from penstock.measure import groups, metrics, sketches
 from penstock.measure.drift import means, performance
 from penstock.measure.drift.reference import FORMAT
-from penstock.measure.predictions import Answers, answers_of
+from penstock.measure.predictions import Answers, restored
 from penstock.measure.sketches import Levels, Numbers
 from penstock.ports import Progress, Store
 from penstock.records import Column, Fitted, Policy, Profile, Rows, Scorecard
@@ -86,8 +86,11 @@ def profile(
         for name, found in views.items()
     }
     predictions = store.table(scorecard.predictions)
-    answers = answers_of(predictions, fitted.layout)
-    target = predictions["_target"].to_numpy()
+    task = tasks.load(fitted.layout.task)
+    answers = task.answers(predictions, fitted.layout)
+    target, losses = (restored(predictions[name]) for name in ("_target", "_row_loss"))
+    losses = losses.astype(np.float64)
+    signal = None if fitted.layout.classes else task.signal(answers.scores)
     names = [c.name for c in columns if c.name in sensitive or _makes_groups(c, policy)]
     now = store.table(test, columns=names)
     content: dict[str, Any] = {
@@ -100,8 +103,10 @@ def profile(
             }
             for column in columns
         },
-        "scores": scores_of(answers, target, fitted.layout.classes),
-        "row_loss": sketches.learn(_array(predictions["_row_loss"].to_numpy())).model_dump(),
+        "scores": scores_of(answers, target, fitted.layout.classes)
+        if signal is None
+        else values_of(signal, np.abs(signal - target) if task.TARGET == "number" else losses),
+        "row_loss": sketches.learn(_array(losses)).model_dump(),
         "num_rows": len(target),
         "metric": fitted.metric,
         "metrics": {n: e.model_dump() for n, e in scorecard.metrics.items()},
@@ -110,10 +115,11 @@ def profile(
             for name in names
         },
     }
-    losses = predictions["_row_loss"].to_numpy().astype(np.float64)
     content["losses"] = losses_of(answers, losses, content["scores"])
     places = _places(test.num_rows, spec)
-    content["rows"] = rows_of(answers.of(places), target[places]) if len(places) else None
+    said = answers if signal is None else Answers(signal, signal)
+    truth = target if target.ndim == 1 else losses
+    content["rows"] = rows_of(said.of(places), truth[places]) if len(places) else None
     blob = store.keep_bytes(json.dumps(content, separators=(",", ":")).encode(), ".json")
     sample = _sample(fitted, policy, test, places, store)
     progress(len(columns) + 1, len(columns) + 1, "kept")
@@ -144,16 +150,11 @@ def scores_of(answers: Answers, target: NDArray[Any], classes: list[str]) -> dic
     Returns
     -------
     dict
-        Classes: ``confidence`` (of the decided class) and ``calibration`` (in each bin of the
+        ``confidence`` (of the decided class) and ``calibration`` (in each bin of the
         stated probability the rows, the sum of what was stated and the number that came true;
         of the second of two classes, else of the decided one), ``decided``, ``target`` and
-        ``stated`` by class. Numbers: ``prediction`` and ``error`` sketches.
+        ``stated`` by class.
     """
-    if not classes:
-        return {
-            "prediction": sketches.learn(_array(answers.scores)).model_dump(),
-            "error": sketches.learn(_array(np.abs(answers.scores - target))).model_dump(),
-        }
     decided, codes = answers.decided, target.astype(np.int64)
     confidence = answers.scores[np.arange(len(decided)), decided]
     two = len(classes) == 2
@@ -173,6 +174,14 @@ def scores_of(answers: Answers, target: NDArray[Any], classes: list[str]) -> dic
         "decided": np.bincount(decided, minlength=len(classes)).tolist(),
         "target": np.bincount(codes, minlength=len(classes)).tolist(),
         "stated": answers.scores.mean(axis=0).tolist(),
+    }
+
+
+def values_of(signal: NDArray[np.float64], errors: NDArray[np.float64]) -> dict[str, Any]:
+    """The same where there are no classes: sketches of ``prediction`` and ``error``."""
+    return {
+        "prediction": sketches.learn(_array(signal)).model_dump(),
+        "error": sketches.learn(_array(errors)).model_dump(),
     }
 
 
@@ -202,7 +211,7 @@ def by_group(
 def _columns(fitted: Fitted, policy: Policy, sensitive: Sequence[str]) -> list[Column]:
     """The features, and the columns that make groups."""
     layout = fitted.layout
-    features = {column.name for column in layout.features}
+    features = {column.name for column in tasks.load(layout.task).inputs(layout)}
     return [
         column
         for column in layout.columns

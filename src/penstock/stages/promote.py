@@ -17,11 +17,10 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from penstock import ledger, tags
+from penstock import ledger, tags, tasks
 from penstock.challenge import Challenger, Ground, challenge, ground_of, record_tags, servable
 from penstock.errors import BadInput, Mistake
 from penstock.ledger import DecisionRecord
-from penstock.measure.predictions import answers_of
 from penstock.outcomes import Answer, Decision
 from penstock.ports import Registry, Store, Version
 from penstock.records import Fitted, Record, Scorecard, Split
@@ -229,7 +228,8 @@ def _again(
     ground = ground_of(
         fitted.layout, fitted.metric, table, parts.train, parts.test, pipeline, store
     )
-    return Challenger(version, {}, answers_of(answers, fitted.layout), check), ground
+    said = tasks.load(fitted.layout.task).answers(answers, fitted.layout)
+    return Challenger(version, {}, said, check), ground
 
 
 def _recorded(record: DecisionRecord, stage: str, kind: type[R]) -> R:

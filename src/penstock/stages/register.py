@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from penstock import fingerprint, tags
+from penstock import fingerprint, tags, tasks
 from penstock.challenge import (
     Challenger,
     Served,
@@ -31,7 +31,6 @@ from penstock.challenge import (
 )
 from penstock.evidence import Check
 from penstock.measure.judging import judged
-from penstock.measure.predictions import answers_of
 from penstock.opened import packed
 from penstock.outcomes import Decision
 from penstock.ports import Registry, Store, Version
@@ -126,7 +125,8 @@ def register(
     if version is None or answer is None:
         return written(decided(decision, "refused", None, check.why, [check]), write)
     ground = ground_of(fitted.layout, fitted.metric, table, train, test, pipeline, store)
-    challenger = Challenger(version, marks, answers_of(answer, fitted.layout), check)
+    said = tasks.load(fitted.layout.task).answers(answer, fitted.layout)
+    challenger = Challenger(version, marks, said, check)
     return challenge(decision, challenger, ground, pipeline, registry, write)
 
 

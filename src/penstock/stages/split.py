@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock import tasks
 from penstock.errors import BadInput, Mistake
 from penstock.evidence import Check, Evidence, Figure, Table
 from penstock.measure import division
@@ -25,6 +26,7 @@ from penstock.measure.strategies import STRATEGIES, Grounds, check_parts, times_
 from penstock.ports import Progress, Store
 from penstock.records import Layout, Rows, Snapshot, Split
 from penstock.spec import SplitSpec
+from penstock.tables.agreement import strategy_of
 
 STAGE = findings.STAGE
 SHOWN_CLASSES = 30
@@ -59,6 +61,9 @@ def split(
     """
     began = time.perf_counter()
     tell = progress or (lambda done, total, note="": None)
+    layout = snapshot.layout
+    task = tasks.load(layout.task)
+    spec = spec.model_copy(update={"strategy": strategy_of(layout.task, spec)})
     _check_call(snapshot, spec)
     tell(0, 4, "reading")
     rows = _read(snapshot, spec, store)
@@ -66,9 +71,16 @@ def split(
     check_parts(part)
     tell(1, 4, "writing parts")
     train, valid, test = _write(snapshot.rows, part, store)
-    parts = Split(train=train, valid=valid, test=test, layout=snapshot.layout)
+    parts = Split(train=train, valid=valid, test=test, layout=layout)
     tell(2, 4, "looking for leaks")
     evidence = _evidence(parts, part, rows, snapshot, store)
+    tell(3, 4, "making examples")
+    if task.examples is not None:
+        tables = {name: store.table(getattr(parts, name)) for name in division.PARTS}
+        made, layout, found = task.examples(tables, layout)
+        kept = {name: store.keep_table(table) for name, table in made.items()}
+        parts = Split(**kept, layout=layout)
+        evidence = evidence.joined(found)
     tell(4, 4)
     return parts.model_copy(update={"evidence": evidence, "seconds": time.perf_counter() - began})
 
@@ -120,14 +132,18 @@ def _read(snapshot: Snapshot, spec: SplitSpec, store: Store) -> Grounds:
             )
         )
     codes = codes_of(target)
+    users = layout.named("user")
+    read = [feature.name for feature in layout.features]
+    read += [*users, *layout.named("time")] if users else []
     # one column in memory at a time
-    ordered = [codes, *(codes_of(column(feature.name)) for feature in layout.features)]
+    ordered = [codes, *(codes_of(column(name)) for name in read)]
     return Grounds(
         spec=spec,
         units=division.units_of(ordered),
-        strata=codes if layout.task == "classification" else np.zeros(len(codes), np.int64),
+        strata=codes if layout.classes else np.zeros(len(codes), np.int64),
         column=None if spec.strategy == "stratified" else column(spec.column),
         notes=[],
+        users=np.unique(codes_of(column(users[0])), return_inverse=True)[1] if users else None,
     )
 
 
@@ -172,13 +188,18 @@ def _evidence(
     groups = codes_of(rows.column) if by_group else None
     checks = [findings.equal_rows(part, rows.units, groups)]
     checks += _group_overlap(part, rows, snapshot, store)
+    if rows.spec.strategy == "per_user" and rows.users is not None:
+        when = rows.spec.column
+        checks.append(findings.time_overlap_of_users(part, rows.users, times_of(rows), when))
     if rows.spec.strategy == "time":
         checks.append(findings.time_overlap(part, times_of(rows), rows.spec.column))
     tables = {"parts": _sizes(parts, store)}
     figures: dict[str, Figure] = {}
     notes += _missing_classes(part, rows, layout, snapshot, store)
     readable = [column.name for column in layout.features if column.modality not in UNREAD]
-    if readable:
+    if why := tasks.load(layout.task).NOT_APPLICABLE.get("telltale"):
+        checks.append(findings.not_searched(why))
+    elif readable:
         checks.append(_part_difference(parts, readable, rows.spec, store))
         found = _search(parts, readable, rows.spec, store)
         checks.append(findings.telltale_column(found, layout))
@@ -238,7 +259,7 @@ def _search(parts: Split, readable: list[str], spec: SplitSpec, store: Store) ->
     layout = parts.layout
     columns = [*readable, layout.target]
     table = _sample(parts.train, columns, leakage.MAX_ROWS, spec.seed, store)
-    is_classification = layout.task == "classification"
+    is_classification = bool(layout.classes)
     target = table[layout.target]
     label = codes_of(target) if is_classification else target.cast(pa.float64()).to_numpy()
     matrix = Matrix.learn(table, layout)
@@ -253,12 +274,14 @@ def _sizes(parts: Split, store: Store) -> Table:
         rows: Rows = getattr(parts, name)
         target = store.table(rows, [layout.target])[layout.target]
         record: dict[str, object] = {"part": name, "rows": rows.num_rows}
-        if layout.task == "classification":
+        if layout.classes:
             counts = pc.value_counts(as_text(target))
             values, numbers = counts.field("values").to_pylist(), counts.field("counts").to_pylist()
             share = dict(zip(values, numbers, strict=True))
             for level in layout.classes[:SHOWN_CLASSES]:
                 record[f"share of {level}"] = round(share.get(level, 0) / rows.num_rows, 4)
+        elif pa.types.is_string(target.type):
+            record["different values"] = pc.count_distinct(target).as_py()
         else:
             values = target.cast(pa.float64()).to_numpy()
             middle = np.quantile(values, [0.05, 0.5, 0.95])
@@ -272,7 +295,7 @@ def _missing_classes(
     part: np.ndarray, rows: Grounds, layout: Layout, snapshot: Snapshot, store: Store
 ) -> list[str]:
     """Notes on classes that do not stand in every part; BadInput when train has only one."""
-    if layout.task != "classification":
+    if not layout.classes:
         return []
     num_classes = int(rows.strata.max()) + 1
     counts = np.bincount(rows.strata * 3 + part, minlength=num_classes * 3).reshape(-1, 3)

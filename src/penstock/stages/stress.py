@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from penstock.bench import Bench, drawn
+from penstock.bench import Bench, drawn, exchanged
 from penstock.evidence import Evidence
 from penstock.learning.attribution import sensitivity
-from penstock.learning.encodings import affordable, column_encodings, work_of_exchange
+from penstock.learning.encodings import affordable, work_of_exchange
 from penstock.measure import stress_tables
 from penstock.measure.predictions import Answers
 from penstock.measure.stress_drops import Trial, Trials
@@ -91,7 +91,7 @@ class Stressed(Bench):
 
     def __init__(self, model: Model, test: pa.Table, seed: int):
         work_a_row = work_of_exchange(model.network, model.encoded(test.slice(0, 1)))
-        num_columns = min(MAX_COLUMNS, len(model.layout.features))
+        num_columns = min(MAX_COLUMNS, len(model.learnt.inputs))
         passes = max(1, 9 * num_columns)  # three stresses, three strengths
         count = affordable(test.num_rows, work_a_row * passes, WORK, LEAST_ROWS, MOST_ROWS)
         table = test.take(pa.array(np.sort(drawn(test, count, seed))))
@@ -99,7 +99,7 @@ class Stressed(Bench):
 
     def columns(self) -> tuple[list[str], list[str]]:
         """Names of the columns to stress, and what the reader should know of the choice."""
-        features = self.model.layout.features
+        features = self.model.learnt.inputs
         kinds = {c.name: self.model.learnt.modality(c.name) for c in features}
         names = [name for name, kind in kinds.items() if getattr(kind, "STRESSES", ())]
         notes = [
@@ -109,11 +109,14 @@ class Stressed(Bench):
         ]
         if len(names) <= MAX_COLUMNS:
             return names, notes
-        probe = self.encoded[:PROBE_ROWS]
+        if self.exchange is None:
+            notes.append(f"{MAX_COLUMNS} of {len(names)} columns were stressed: the first ones.")
+            return names[:MAX_COLUMNS], notes
+        network, probe = self.exchange.network, self.encoded[:PROBE_ROWS]
         decided = self.before.scores[:PROBE_ROWS]
         codes = torch.from_numpy(decided.argmax(axis=1)) if decided.ndim == 2 else None
-        moved = sensitivity(self.model.network, probe, codes)
-        order = [self.model.network.names[i] for i in np.argsort(-moved, kind="stable")]
+        moved = sensitivity(network, probe, codes)
+        order = [network.names[i] for i in np.argsort(-moved, kind="stable")]
         notes.append(
             f"{MAX_COLUMNS} of {len(names)} columns were stressed: those that move the answers"
             " most, by the network's gradient."
@@ -131,20 +134,16 @@ class Stressed(Bench):
         return found
 
     def after(self, name: str, stress: Stress, place: int) -> Answers:
-        """Scores and decisions with the column stressed; rows that encode alike keep theirs."""
+        """Scores and decisions with the column stressed."""
         modality = self.model.learnt.modality(name)
         state = self.model.learnt.columns[name]
-        position = self.model.network.names.index(name)
+        position = self.names.index(name)
         rng = np.random.default_rng([self.seed, position, modality.STRESSES.index(stress)])
         column = modality.stressed(
             self.table[name], state, stress.name, stress.strengths[place], rng
         )
-        found = column_encodings(self.model.network, name, modality.encode(column, state))
-        rows = torch.nonzero((found != self.here(name)).any(dim=1))[:, 0]
-        scores = self.before.scores.copy()
-        if len(rows):
-            scores[rows.numpy()] = self.scores_with(name, found[rows], rows)
-        table = _exchanged(self.table, name, column)
+        scores = self.scores_with(name, column)
+        table = exchanged(self.table, name, column)
         return Answers(scores, self.model.decided(table, scores))
 
     def flipped(self, after: Answers) -> float:
@@ -155,6 +154,10 @@ class Stressed(Bench):
         """
         if self.before.scores.ndim == 2:
             return float(np.mean(after.decided != self.before.decided))
+        if self.model.task.TARGET != "number":
+            said = [self.model.answer(one.scores, one.decided) for one in (self.before, after)]
+            before, now = (np.asarray(each["prediction"].to_pylist()) for each in said)
+            return float(np.mean(before != now))
         moved = np.abs(after.scores - self.before.scores)
         radius = self.model.policy.radius
         usual = float(np.mean(np.abs(self.before.scores - self.target)))
@@ -168,13 +171,9 @@ class Stressed(Bench):
 
 def _reduced(model: Model, table: pa.Table) -> pa.Table:
     """Costly columns read once, into what the encoder sees of them."""
-    for column in model.layout.features:
+    for column in model.learnt.inputs:
         modality = model.learnt.modality(column.name)
         if hasattr(modality, "reduced"):
             small = modality.reduced(table[column.name], model.learnt.columns[column.name])
-            table = _exchanged(table, column.name, small)
+            table = exchanged(table, column.name, small)
     return table
-
-
-def _exchanged(table: pa.Table, name: str, column: pa.ChunkedArray) -> pa.Table:
-    return table.set_column(table.column_names.index(name), name, column)

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock import vocabulary
+from penstock import tasks, vocabulary
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.measure import repeats
 from penstock.records import Layout, Rows, Snapshot
@@ -226,7 +226,7 @@ def _repeats(table: pa.Table, layout: Layout) -> list[Check]:
             remedy="find out whether the source was joined or appended twice",
         )
     ]
-    if layout.task != "classification":
+    if tasks.load(layout.task).TARGET != "classes":
         return checks
     conflicting = repeats.contradicting(features, whole)
     why = (
@@ -299,6 +299,8 @@ def _notes(snapshot: Snapshot, condemned: bool) -> list[str]:
             "More than half of the rows break a rule for single rows: the file or the rule is"
             " wrong. They were copied to the quarantine, and none was removed."
         )
-    if snapshot.layout.task != "classification":
-        notes.append("Conflicting labels are not measured: the target is a number.")
+    kind = tasks.load(snapshot.layout.task).TARGET
+    if kind != "classes":
+        what = "a number" if kind == "number" else "no class"
+        notes.append(f"Conflicting labels are not measured: the target is {what}.")
     return notes

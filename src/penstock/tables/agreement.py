@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock import tasks
 from penstock.errors import BadInput, Mistake, did_you_mean
 from penstock.records import Column, Layout, Role
 
@@ -40,19 +41,23 @@ def check_columns(names: list[str], data: spec.Data, split: spec.SplitSpec) -> N
     asked = [("data.target", data.target)]
     asked += [("data.sensitive", name) for name in data.sensitive]
     asked += [("data.features", name) for name in data.features]
+    asked += [("data.context", name) for name in data.context]
+    asked += [(f"data.{f}", name) for f in ("user", "feedback") if (name := getattr(data, f))]
     if split.column:
         asked.append(("split.column", split.column))
     mistakes = [_absent(where, name, names) for where, name in asked if name not in names]
-    if split.strategy != "stratified" and not split.column:
+    mistakes += _of_users(data, names)
+    strategy = strategy_of(data.task, split)
+    if strategy != "stratified" and not split.column:
         mistakes.append(
             Mistake(
-                f"split.strategy: {split.strategy} needs split.column",
+                f"split.strategy: {strategy} needs split.column",
                 "no split.column",
                 "split",
                 f"name one of: {_shown(names)}",
             )
         )
-    if split.strategy == "stratified" and split.column:
+    if strategy == "stratified" and split.column:
         mistakes.append(
             Mistake(
                 "split.column goes with split.strategy: group, time or column",
@@ -73,6 +78,41 @@ def check_columns(names: list[str], data: spec.Data, split: spec.SplitSpec) -> N
         raise BadInput(mistakes)
 
 
+def strategy_of(task: str, split: spec.SplitSpec) -> str:
+    """The split strategy, with ``auto`` replaced by the task's own.
+
+    Raises
+    ------
+    BadInput
+        When it makes no sense for the task.
+    """
+    offered = tasks.load("classification" if task == "auto" else task).SPLITS
+    if split.strategy not in ("auto", *offered):
+        raise BadInput(
+            Mistake(
+                f"split.strategy is one that {task} can be divided by",
+                split.strategy,
+                "split.strategy",
+                f"use one of: {', '.join(offered)}",
+            )
+        )
+    return offered[0] if split.strategy == "auto" else split.strategy
+
+
+def _of_users(data: spec.Data, names: list[str]) -> list[Mistake]:
+    """What a task that asks for users lacks, and what one that does not is told in vain."""
+    said = [name for name in ("user", "feedback", "context") if getattr(data, name)]
+    if data.task != "auto" and tasks.load(data.task).USERS:
+        if data.user:
+            return []
+        rule, remedy = f"a {data.task} says who took the items", f"one of: {_shown(names)}"
+        return [Mistake(rule, "data.user is empty", "data.user", remedy)]
+    return [
+        Mistake(f"data.{name} is for data.task: ranking", f"data.task: {data.task}", f"data.{name}")
+        for name in said
+    ]
+
+
 def _absent(where: str, name: str, names: list[str]) -> Mistake:
     remedy = did_you_mean(name, names) or f"columns: {_shown(names)}"
     return Mistake(f"{where} names a column of the source", f"no column {name!r}", where, remedy)
@@ -89,7 +129,7 @@ def divides(split: spec.SplitSpec, found: Survey, raw: pa.ChunkedArray) -> list[
     if found.reading is None or pa.types.is_binary(kind):
         return [Mistake("the split column holds words, numbers or times", found.why, where)]
     typed = found.reading.read(raw)
-    if split.strategy == "time":
+    if split.strategy in ("time", "per_user", "auto"):
         if pa.types.is_timestamp(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
             return _varies(typed, where)
         return [
@@ -155,7 +195,8 @@ def layout_of(
         reading = goal.reading if role == "target" else survey.reading
         modality, why = survey.modality, survey.why
         if role == "target":
-            modality = "category" if goal.task == "classification" else "numeric"
+            said = tasks.load(goal.task).TARGET
+            modality = {"classes": "category", "number": "numeric"}.get(said, said)
             why = goal.why
         assert reading is not None
         kind = "string" if role == "split" else str(reading.arrow_type)
@@ -169,7 +210,8 @@ def layout_of(
                 masked=role != "target" and name in data.features and data.features[name].mask,
             )
         )
-    if not any(column.role == "feature" for column in found):
+    layout = Layout(columns=found, target=data.target, task=goal.task)
+    if not tasks.load(goal.task).inputs(layout):
         reasons = [f"{c.name} ({c.role}{': ' + c.why if c.why else ''})" for c in found]
         raise BadInput(
             Mistake(
@@ -179,7 +221,6 @@ def layout_of(
                 "say in data.features what a column is, for example id: category",
             )
         )
-    layout = Layout(columns=found, target=data.target, task=goal.task)
     check_sensitive(layout, data.sensitive, {n: survey.why for n, survey in surveys.items()})
     return layout
 
@@ -221,8 +262,14 @@ def _role(survey: Survey, kind: str, data: spec.Data, split: spec.SplitSpec) -> 
     if survey.name == data.target:
         return "target"
     if split.column and survey.name == split.column:
-        roles: dict[str, Role] = {"column": "split", "group": "group", "time": "time"}
+        roles: dict[str, Role] = {
+            "column": "split", "group": "group", "time": "time", "per_user": "time", "auto": "time",
+        }  # fmt: skip
         return roles[split.strategy]
+    if survey.name in (data.user, data.feedback):
+        return "user" if survey.name == data.user else "feedback"
+    if survey.usable and data.user and survey.name not in data.context:
+        return "item"
     if kind in ("category", "metadata") and survey.name not in data.features:
         return "metadata"
     return "feature" if survey.usable else "left_out"

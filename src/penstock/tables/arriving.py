@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from penstock import tasks
 from penstock.errors import BadInput
 from penstock.ports import Source
 from penstock.records import Column, Layout
@@ -116,6 +117,10 @@ def truth(
     else:
         return np.zeros(raw.num_rows, dtype=bool), np.empty(0, dtype=np.int64), 0
     read, num_unread = read_as(column, layout.column(target))
+    task = tasks.load(layout.task)
+    if task.TARGET not in ("classes", "number"):
+        known = read.is_valid().to_numpy(zero_copy_only=False)
+        return known, task.encode_target(read.filter(pa.array(known)), layout), num_unread
     values: NDArray[np.float64]
     if layout.classes:
         codes = pc.index_in(spelled(read), pa.array(layout.classes, pa.string()))

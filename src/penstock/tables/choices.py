@@ -35,7 +35,7 @@ def check_choices(spec: Pipeline, layout: Layout) -> None:
         except BadInput as error:
             mistakes += error.mistakes
     levelled = spec.mitigated_column if spec.bias.mitigation == "thresholds" else ""
-    mistakes += decision_mistakes(spec.decision, layout, levelled) + _of_bias(spec)
+    mistakes += decision_mistakes(spec.decision, layout, levelled) + _of_bias(spec, layout)
     mistakes += _of_encoders(spec, layout)
     if mistakes:
         raise BadInput(mistakes)
@@ -58,9 +58,13 @@ def _of_encoders(spec: Pipeline, layout: Layout) -> list[Mistake]:
     return found
 
 
-def _of_bias(spec: Pipeline) -> list[Mistake]:
+def _of_bias(spec: Pipeline, layout: Layout) -> list[Mistake]:
     bias, sensitive = spec.bias, spec.data.sensitive
     found = []
+    needs = {"reweigh": "reweighing", "thresholds": "thresholds"}.get(bias.mitigation, "")
+    if why := tasks.load(layout.task).NOT_APPLICABLE.get(needs):
+        rule = f"{layout.task} can be mitigated by {bias.mitigation}"
+        found.append(Mistake(rule, why, "bias.mitigation", "bias.mitigation: none"))
     if bias.mitigation != "none" and not sensitive:
         rule = "a mitigation levels the groups of a sensitive column"
         remedy = "name it in data.sensitive"

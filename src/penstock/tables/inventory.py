@@ -152,7 +152,7 @@ def _lost_table(surveys: dict[str, Survey], goal: Target, layout: Layout, tally:
 
 def _target_figure(layout: Layout, targets: pa.ChunkedArray) -> Figure:
     title = f"Target {layout.target}"
-    if layout.task == "regression":
+    if pa.types.is_floating(targets.type):
         counts, edges = np.histogram(targets.to_numpy(), bins=NUM_BINS)
         middles = ((edges[1:] + edges[:-1]) / 2).tolist()
         series = Series(name="rows", x=middles, y=counts.tolist(), style="bars")
@@ -161,9 +161,11 @@ def _target_figure(layout: Layout, targets: pa.ChunkedArray) -> Figure:
     rows = dict(
         zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
     )
-    shown = sorted(layout.classes, key=lambda name: -rows[name])[:MOST_BARS]
-    drawn = [name for name in layout.classes if name in shown]
+    every = layout.classes or list(rows)
+    shown = sorted(every, key=lambda name: -rows[name])[:MOST_BARS]
+    drawn = [name for name in layout.classes if name in shown] or shown
     series = Series(name="rows", x=list(drawn), y=[rows[name] for name in drawn], style="bars")
-    rest = len(layout.classes) - len(drawn)
-    note = f"The {len(drawn)} most frequent classes; {rest} more." if rest else ""
+    rest = len(every) - len(drawn)
+    what = "classes" if layout.classes else "values"
+    note = f"The {len(drawn)} most frequent {what}; {rest} more." if rest else ""
     return Figure(title=title, x=layout.target, y="rows", series=[series], note=note)

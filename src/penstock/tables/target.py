@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock import tasks
 from penstock.errors import Mistake
 from penstock.tables import arrow_types
 from penstock.tables.arrow_types import Read, Reading
@@ -30,9 +31,9 @@ class Target:
     Attributes
     ----------
     task : str
-        ``classification`` or ``regression``.
+        A name in ``penstock.tasks``.
     reading : Reading
-        To bool, int64 or string for classes, to double for a regression.
+        To bool, int64 or string for classes, to double for a number, to string for any text.
     num_null : int
         Rows without a target.
     why : str
@@ -56,12 +57,15 @@ def plan(
         The target column.
     raw : pa.ChunkedArray
         All its rows.
-    task : {"auto", "classification", "regression"}
-        As the spec says.
+    task : str
+        As the spec says: ``auto``, or a name in ``penstock.tasks``.
     kind : str
         ``category`` when it is a named group of a path.
     """
-    as_text = task == "classification" or (kind == "category" and task == "auto")
+    wanted = "" if task == "auto" else tasks.load(task).TARGET
+    if wanted in ("category", "text"):
+        return _any_text(name, raw, task)
+    as_text = wanted == "classes" or (kind == "category" and task == "auto")
     reading = arrow_types.reading(raw)
     if reading and as_text and (reading.tokens or kind == "category"):
         reading = arrow_types.reading(raw, "text")
@@ -74,7 +78,7 @@ def plan(
     if not number and not (pa.types.is_string(typed.type) or pa.types.is_boolean(typed.type)):
         return None, [_not_a_target(name, f"values of type {typed.type}")]
     chosen, why = (task, "said in data.task") if task != "auto" else _infer(typed, number)
-    if chosen == "regression":
+    if tasks.load(chosen).TARGET == "number":
         if not number:
             return None, [_not_numbers(name, typed)]
         read = _then_cast(reading, pa.float64())
@@ -84,6 +88,21 @@ def plan(
             return None, mistakes
         read = _class_reading(reading, typed)
     return Target(chosen, read, typed.null_count, why), []
+
+
+def _any_text(name: str, raw: pa.ChunkedArray, task: str) -> tuple[Target | None, list[Mistake]]:
+    """A target of any number of levels, spelled as text."""
+    plain = arrow_types.reading(raw)
+    if plain is None or pa.types.is_binary(plain.arrow_type):
+        return None, [_not_a_target(name, f"type {raw.type}")]
+    text = pa.types.is_string(plain.arrow_type) or plain.tokens
+    reading = (arrow_types.reading(raw, "text") if text else None) or plain
+    if not pa.types.is_string(reading.arrow_type):
+        reading = _then_cast(reading, pa.string())
+    num_null = reading.read(raw).null_count
+    if num_null == len(raw):
+        return None, [_not_a_target(name, "no value in any row")]
+    return Target(task, reading, num_null, "said in data.task"), []
 
 
 def classes(levels: pa.Array) -> list[str]:

@@ -50,7 +50,10 @@ class Weighing:
         task = tasks.load(layout.task)
         target = {name: task.encode_target(column, layout) for name, (column, _) in columns.items()}
         label_names, coded = list(layout.classes), target
-        if not layout.classes:
+        if not layout.classes and "reweighing" in task.NOT_APPLICABLE:
+            label_names = ["all"]
+            coded = {name: np.zeros(len(values), np.int64) for name, values in target.items()}
+        elif not layout.classes:
             edges = weights.quartiles(target["train"])
             label_names = [f"quarter {number + 1}" for number in range(len(edges) + 1)]
             coded = {name: np.searchsorted(edges, values) for name, values in target.items()}

@@ -1,56 +1,137 @@
 """Plug-ins: one kind of prediction a file.
 
 A task is a module of this package, or of another package that names it under the entry
-point group ``penstock.tasks``. It offers the functions of :class:`Task`.
+point group ``penstock.tasks``. It offers the functions of :class:`Task`; what it leaves out is
+answered by :mod:`penstock.one_score`, so that a stage just asks.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from penstock import plugins
+from penstock import one_score, plugins
 from penstock.errors import BadInput, Mistake
 from penstock.records import Objective
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     import pyarrow as pa
+    from torch import Tensor, nn
 
-    from penstock.evidence import Figure
-    from penstock.records import Layout, Policy
-    from penstock.spec import ObjectiveSpec
+    from penstock.evidence import Evidence, Figure
+    from penstock.learning.encoded import Arrays, Inputs
+    from penstock.learning.losses import Loss
+    from penstock.measure.baselines import Baseline
+    from penstock.measure.bias.by_group import Groups, Quantities, Scored
+    from penstock.measure.calibration import Calibration
+    from penstock.measure.metrics import Metric
+    from penstock.measure.predictions import Answers
+    from penstock.model import Learnt, Model
+    from penstock.records import Column, Layout, Policy
+    from penstock.spec import ModelSpec, ObjectiveSpec
 
 
 class Task(Protocol):
     """What every stage asks of one kind of prediction. ``n`` is the number of rows.
 
+    A row of train, valid or test is one example, and what is resampled in a bootstrap: a row of
+    the table, a user, a document. **Scores** are one array a table whose first axis is the rows.
+    A float array of two axes holds class probabilities; anything else is one-dimensional, of
+    numbers or of a structured type, and small: never every item of a catalogue for every row.
+
     Attributes
     ----------
     LOSSES : tuple of str
         Losses it offers, the default first.
+    TARGET : {"classes", "number", "text"}
+        How the target is read: levels that make ``layout.classes``, doubles, or any text.
+    SPLITS : tuple of str
+        Strategies of :mod:`penstock.measure.strategies` that make sense, the default first.
+    METRICS : dict of str to Metric
+        Metrics of its own, beside those of :mod:`penstock.measure.metrics`.
+    NOT_APPLICABLE : dict of str to str
+        What it has no answer to, and why, as a sentence; the stage says it aloud. Asked for:
+        ``calibration``, ``sets``, ``thresholds``, ``attributions``, ``reweighing``,
+        ``telltale``.
+    USERS : bool
+        Whether rows are what users took: ``data.user`` is then asked for.
+    CHUNK_ROWS : int
+        Rows through the network at once, when nothing is learnt.
     """
 
     __name__: str
     LOSSES: tuple[str, ...]
+    TARGET: str
+    SPLITS: tuple[str, ...]
+    METRICS: dict[str, Metric]
+    NOT_APPLICABLE: dict[str, str]
+    USERS: bool
+    CHUNK_ROWS: int
+
+    examples: (
+        Callable[[dict[str, pa.Table], Layout], tuple[dict[str, pa.Table], Layout, Evidence]] | None
+    )
+    """From the divided rows, by part, to examples, their layout and what is said of them; None:
+    rows are examples."""
+
+    requests: Callable[[pa.Table, Layout], pa.Table] | None
+    """The same for raw rows of a later window, as far as they are there; None: as they stand."""
+
+    def inputs(self, layout: Layout) -> list[Column]:
+        """The columns that the model reads; by default the features."""
 
     def metrics(self, layout: Layout) -> tuple[str, ...]:
         """Names of its metrics, the default declared metric first."""
 
     def encode_target(self, column: pa.ChunkedArray, layout: Layout) -> np.ndarray:
-        """``int64[n]`` class codes or ``float64[n]`` values; no nulls."""
+        """``int64[n]`` class codes, ``float64[n]`` values, or what ``row_losses`` reads; no nulls.
 
-    def learn_target(self, target: np.ndarray, layout: Layout) -> dict[str, list[float]]:
+        Called for any part, before and after training: it depends on the value and the layout.
+        """
+
+    def learn_target(self, target: np.ndarray, layout: Layout) -> dict[str, Any]:
         """What training rows say about the target (class shares; mean and scale): JSON."""
 
-    def scale_target(self, target: np.ndarray, state: dict[str, list[float]]) -> np.ndarray:
+    def learn(
+        self, train: pa.Table, target: np.ndarray, layout: Layout, spec: ModelSpec
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """What else training rows say: JSON, and arrays that travel beside the weights.
+
+        They are ``learnt.target`` (together with ``learn_target``'s) and ``learnt.arrays``.
+        """
+
+    def scale_target(self, target: np.ndarray, state: dict[str, Any]) -> np.ndarray:
         """What the network is trained on: codes, or ``float32[n]`` of mean 0 and deviation 1."""
+
+    def encode(self, table: pa.Table, learnt: Learnt) -> Arrays:
+        """Arrays by column and name; by default each input by its modality."""
+
+    def network(self, learnt: Learnt) -> nn.Module:
+        """A network with fresh weights, from those arrays (as tensors) to outputs."""
+
+    def loss(self, name: str, learnt: Learnt, network: nn.Module) -> Loss:
+        """The loss of this name: row losses ``float32[batch]`` from outputs and target."""
 
     def num_outputs(self, layout: Layout) -> int:
         """Width of the network's head."""
 
-    def decode(self, outputs: np.ndarray, state: dict[str, list[float]]) -> np.ndarray:
+    def scores_of(self, outputs: Tensor, inputs: Inputs, learnt: Learnt) -> np.ndarray:
+        """Scores of one chunk of rows; by default by ``decode``.
+
+        Parameters
+        ----------
+        outputs
+            What the network gave.
+        inputs
+            What it was given.
+        learnt
+            States of columns and target.
+        """
+
+    def decode(self, outputs: np.ndarray, state: dict[str, Any]) -> np.ndarray:
         """Scores from network outputs ``float32[n, members, num_outputs]``.
 
         Classification: ``float32[n, classes]`` probabilities. Regression: ``float64[n]`` in
@@ -69,7 +150,7 @@ class Task(Protocol):
     def decided(
         self, scores: np.ndarray, policy: Policy, groups: Sequence[str], codes: np.ndarray
     ) -> np.ndarray:
-        """``int64[n]`` class codes, or the values themselves.
+        """``int64[n]`` class codes, or the scores themselves.
 
         ``groups`` are names and ``codes`` the group of each row, for thresholds by group.
         """
@@ -85,16 +166,79 @@ class Task(Protocol):
     ) -> dict[str, Any]:
         """Output columns by name: ``prediction``, ``probability_<class>``, set or interval."""
 
+    def empty_scores(self, layout: Layout) -> np.ndarray:
+        """Scores of one row, of no meaning: what the output columns are called and hold."""
+
+    def answers(self, predictions: pa.Table, layout: Layout) -> Answers:
+        """The inverse of ``predictions``: for the contest with a champion, and for monitoring."""
+
+    def signal(self, scores: np.ndarray) -> np.ndarray:
+        """One number a row, ``float64[n]``, by which later scores are compared with these."""
+
     def baselines(self, layout: Layout, seed: int) -> dict[str, Any]:
         """scikit-learn estimators by name: ``trivial``, ``linear``, ``boosting``."""
+
+    def simpler(
+        self, model: Model, train: pa.Table, test: pa.Table, seed: int
+    ) -> dict[str, Baseline]:
+        """What the baselines score on the test rows; by default those estimators on a matrix.
+
+        Each is the check ``beats_<name>``.
+        """
+
+    def calibration(self, scores: np.ndarray, target: np.ndarray, seed: int) -> Calibration | None:
+        """Whether stated probabilities come true; None where ``NOT_APPLICABLE`` says why."""
 
     def figures(self, scores: np.ndarray, target: np.ndarray, layout: Layout) -> dict[str, Figure]:
         """Charts of predictions against the truth."""
 
+    def evidence(
+        self,
+        model: Model,
+        train: pa.Table,
+        test: pa.Table,
+        scores: np.ndarray,
+        target: np.ndarray,
+        seed: int,
+    ) -> Evidence:
+        """What else ``evaluate`` is to show: checks, tables, figures, notes."""
 
+    def exposure(self, predictions: pa.Table, model: Callable[[], Model], seed: int) -> Evidence:
+        """What ``bias`` is to show of what is recommended, not of who is asked."""
+
+    def quantities(self, rows: Scored, by: Groups) -> Quantities:
+        """What is compared between groups, beside the declared metric and the mean loss."""
+
+    def looked_at(self, target: np.ndarray, layout: Layout) -> Evidence:
+        """Tables, figures and notes on the target by itself."""
+
+
+class _Completed:
+    """A task's module, and :mod:`penstock.one_score` for what it leaves out."""
+
+    def __init__(self, module: Any):
+        self.module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.module if hasattr(self.module, name) else one_score, name)
+
+
+@cache
 def load(name: str) -> Task:
     """The task of this name; KeyError when there is none."""
-    return cast(Task, plugins.load(__name__, name))
+    return cast(Task, _Completed(plugins.load(__name__, name)))
+
+
+def not_applicable(task: Task, what: str) -> list[str]:
+    """The note that says why a task has no answer; empty where it has one.
+
+    Examples
+    --------
+    >>> not_applicable(load("regression"), "calibration")
+    []
+    """
+    why = task.NOT_APPLICABLE.get(what)
+    return [f"Not applicable, {what}: {why}"] if why else []
 
 
 def objective_of(spec: ObjectiveSpec, layout: Layout) -> Objective:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from penstock.evidence import Figure
     from penstock.records import Layout, Policy
 
+TARGET = "number"
 LOSSES = ("squared_error", "absolute_error", "huber")
 
 

@@ -43,7 +43,9 @@ def test_nothing_is_demanded_preset_or_a_union():
 
 def test_ranges_and_choices_are_those_of_the_spec():
     found = dict(fields(overrides_schema()))
-    assert found["split", "strategy"]["enum"] == ["stratified", "group", "time", "column"]
+    assert found["split", "strategy"]["enum"] == [
+        "auto", "stratified", "group", "time", "column", "per_user",
+    ]  # fmt: skip
     assert (found["model", "epochs"]["minimum"], found["model", "epochs"]["maximum"]) == (0, 10_000)
     assert found["decision", "coverage"]["exclusiveMaximum"] == 1
 

@@ -53,6 +53,7 @@ def two_class(data, seed=1):
     score = np.where(decided == 1, 0.7, 0.3)
     losses = -np.log(np.where(target == 1, score, 1 - score))
     return {
+        "prediction": np.where(decided == 1, "yes", "no"),
         "probability_no": 1 - score, "probability_yes": score,
         "_target": target, "_decided": decided, "_row_loss": losses.astype(np.float32),
     }  # fmt: skip
@@ -179,6 +180,7 @@ def test_more_classes_are_gated_by_the_worst_group(tmp_path):
         scores[np.arange(1200), decided] = 0.8
         columns = {f"probability_{name}": scores[:, i] for i, name in enumerate("abc")}
         losses = -np.log(scores[np.arange(1200), target])
+        columns["prediction"] = np.array(list("abc"))[decided]
         return columns | {"_target": target, "_decided": decided, "_row_loss": losses}
 
     case = Case(tmp_path, THREE, made)
@@ -257,7 +259,8 @@ class Mitigated(Case):
         decided = self.score[:, 1] >= np.where(sex == "f", limits["f"], limits["m"])
         losses = -np.log(self.score[np.arange(1200), target])
         kept = pa.table(
-            {"probability_no": self.score[:, 0], "probability_yes": self.score[:, 1],
+            {"prediction": np.where(decided == 1, "yes", "no"),
+             "probability_no": self.score[:, 0], "probability_yes": self.score[:, 1],
              "_target": target, "_decided": decided.astype(np.int64), "_row_loss": losses}
         )  # fmt: skip
         self.decided = decided

@@ -35,7 +35,7 @@ def test_each_metric_has_its_value_inside_its_interval():
 def test_gains_are_paired_and_signed_by_the_direction():
     target, scores = data()
     constant = np.tile([[0.5, 0.5]], (500, 1))
-    others = {"trivial": Baseline(constant, 0, []), "boosting": Baseline(scores, 0, [])}
+    others = {"trivial": Baseline(constant, 0, [], "prove"), "boosting": Baseline(scores, 0, [])}
     trivial, boosting = gains("log_loss", target, scores, scores.argmax(1), others, seed=0)
     assert trivial.low > 0
     assert (trivial.burden, boosting.burden) == ("prove", "disprove")

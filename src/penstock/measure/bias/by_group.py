@@ -6,6 +6,7 @@ bootstrap over the rows of the group; all at 95%, each by itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,14 +164,28 @@ Quantities = dict[str, list[Estimate]]
 """By name: an estimate for each group."""
 
 
-def quantities(rows: Scored, by: Groups, seed: int) -> Quantities:
+def quantities(
+    rows: Scored,
+    by: Groups,
+    seed: int,
+    of: Callable[[Scored, Groups], Quantities] | None = None,
+) -> Quantities:
     """Everything that is shown of each group, in the order in which it is shown.
 
     Two classes: base rate, selection rate, true and false positive rate, precision, accuracy,
     calibration (mean probability of the second class less its share). More: accuracy. Numbers:
     mean of target, prediction and residual (prediction less target). All: the declared metric
-    and the mean loss.
+    and the mean loss. ``of`` is what the task compares instead of all but the last two.
     """
+    found = of_rows(rows, by) if of is None else of(rows, by)
+    if rows.metric not in found:
+        found[rows.metric] = declared(rows, by, seed)
+    found["mean_loss"] = means(rows.losses, by)
+    return found
+
+
+def of_rows(rows: Scored, by: Groups) -> Quantities:
+    """What decisions and scores themselves are compared by."""
     found: Quantities = {}
     if rows.num_classes == 2:
         found |= {
@@ -183,9 +198,6 @@ def quantities(rows: Scored, by: Groups, seed: int) -> Quantities:
         found["mean_target"] = means(rows.target, by)
         found["mean_prediction"] = means(rows.scores, by)
         found["mean_residual"] = means(rows.scores - rows.target, by)
-    if rows.metric not in found:
-        found[rows.metric] = declared(rows, by, seed)
-    found["mean_loss"] = means(rows.losses, by)
     return found
 
 

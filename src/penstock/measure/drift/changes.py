@@ -52,6 +52,8 @@ class Found:
         Of those.
     foreign : int
         Labels that are no class of the model.
+    signal : float64[n], optional
+        One number a row that stands for its scores; by default the scores themselves.
     """
 
     window: str
@@ -62,6 +64,7 @@ class Found:
     labelled: NDArray[np.bool_]
     target: NDArray[Any]
     foreign: int
+    signal: NDArray[np.float64] | None = None
 
     @property
     def num_rows(self) -> int:
@@ -109,7 +112,7 @@ def changes(reference: Reference, found: Found, views_of: ViewsOf) -> Changes:
         for view, values in each.items()
         if (test := column_tests.compare(name, view, reference.columns[name][view], values))
     ]
-    tests += _prediction_tests(reference, found.answers)
+    tests += _prediction_tests(reference, found)
     family: dict[str, float] = {}
     for name in dict.fromkeys(test.column for test in tests):
         mine = [test.p_value for test in tests if test.column == name]
@@ -122,11 +125,13 @@ def changes(reference: Reference, found: Found, views_of: ViewsOf) -> Changes:
     return Changes(tests, alarm.holm(family), together, unsupported)
 
 
-def _prediction_tests(reference: Reference, answers: Answers) -> list[ViewTest]:
+def _prediction_tests(reference: Reference, rows: Found) -> list[ViewTest]:
     """Predictions against those of the test rows: how sure, and which."""
+    answers = rows.answers
     if "prediction" in reference.scores:
         sketch = sketches.read(reference.scores["prediction"])
-        found = [column_tests.compare(PREDICTIONS, "value", sketch, pa.array(answers.scores))]
+        values = answers.scores if rows.signal is None else rows.signal
+        found = [column_tests.compare(PREDICTIONS, "value", sketch, pa.array(values))]
         return [test for test in found if test]
     sure = answers.scores[np.arange(len(answers.decided)), answers.decided]
     sketch = sketches.read(reference.scores["confidence"])

@@ -6,7 +6,7 @@ Drift and what it rests on -> Evidence
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from penstock.evidence import Evidence, Table
 from penstock.measure import groups
 from penstock.measure.bias import fairness
-from penstock.measure.bias.by_group import Groups, Scored, quantities
+from penstock.measure.bias.by_group import Groups, Quantities, Scored, quantities
 from penstock.measure.drift import charts
 from penstock.measure.drift.alarm import SUPPORT_LIMIT, Loss, Sign, beyond
 from penstock.measure.drift.changes import SEED, Changes, Found
@@ -272,8 +272,12 @@ def groups_of(
     found: Found,
     losses: NDArray[np.float64],
     spec: BiasSpec,
+    of: Callable[[Scored, Groups], Quantities] | None = None,
 ) -> dict[str, Table]:
-    """Realised quantities of each group, and the gaps between groups, where labels came."""
+    """Realised quantities of each group, and the gaps between groups, where labels came.
+
+    ``of`` is what the task compares between groups.
+    """
     names = [name for name in reference.groups if name in found.columns.column_names]
     if len(losses) < 2 or not names:
         return {}
@@ -286,7 +290,7 @@ def groups_of(
         codes = groups.codes(found.columns[name], grouping)[found.labelled]
         named = np.array([group not in (groups.OTHER, groups.MISSING) for group in every])
         by = Groups(name, every, codes, named)
-        tables[f"groups: {name}"] = _group_table(reference, rows, by)
+        tables[f"groups: {name}"] = _group_table(reference, rows, by, of)
         gaps += [
             {"column": name, "quantity": quantity, "value": value}
             for quantity, value in fairness.summary(rows, by, spec.min_rows).items()
@@ -295,8 +299,8 @@ def groups_of(
     return tables | {"gaps": Table.of("Gaps between groups, realised", gaps, note)}
 
 
-def _group_table(reference: Reference, rows: Scored, by: Groups) -> Table:
-    found = quantities(rows, by, SEED)
+def _group_table(reference: Reference, rows: Scored, by: Groups, of: Any) -> Table:
+    found = quantities(rows, by, SEED, of)
     before = reference.groups[by.name]["groups"]
     records = []
     for i, group in enumerate(by.names):

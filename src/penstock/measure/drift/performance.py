@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from penstock.measure import metrics
 from penstock.measure.intervals import Z95
-from penstock.measure.predictions import Answers
+from penstock.measure.predictions import Answers, in_order
 from penstock.records import Estimate
 
 PRIOR_ROWS = 20.0
@@ -225,9 +225,7 @@ def _some(rows: Answers, rng: np.random.Generator) -> tuple[NDArray[np.int64], f
     Metrics sort by score: rows that come sorted cost them little.
     """
     total = len(rows.decided)
-    score = rows.scores[:, -1] if rows.scores.ndim == 2 else rows.scores
     some = np.arange(total)
     if total > MOST_ROWS:
         some = rng.choice(total, MOST_ROWS, replace=False)
-    order: NDArray[np.int64] = some[np.argsort(score[some], kind="stable")]
-    return order, float(np.sqrt(len(some) / total))
+    return some[in_order(rows.scores[some])], float(np.sqrt(len(some) / total))

@@ -64,12 +64,33 @@ SIGNATURES = {
 }
 
 
+def time_overlap_of_users(
+    part: np.ndarray, users: np.ndarray, times: np.ndarray, column: str
+) -> Check:
+    """Share of test rows that are not later than their user's last row of train."""
+    last = np.full(int(users.max()) + 1, -np.inf)
+    seen = part == division.TRAIN
+    np.maximum.at(last, users[seen], times[seen])
+    late = times[part == division.TEST] <= last[users[part == division.TEST]]
+    return Check(
+        name="time_overlap", stage=STAGE, value=float(late.mean()) if len(late) else 0.0,
+        why=f"{int(late.sum())} of {len(late)} test rows are not later by {column} than the last"
+        " training row of their user.",
+        remedy="Divide by split.strategy: per_user.",
+    )  # fmt: skip
+
+
 def no_telltale(layout: Layout) -> Check:
     """Images and sounds alone: there is no column that could be a copy of the label."""
     return Check(
         name="telltale_column", stage=STAGE, value=0.0,
         why=f"No column but images or sounds: none can carry {layout.target} as a copy of it.",
     )  # fmt: skip
+
+
+def not_searched(why: str) -> Check:
+    """The task has no label that a column could be a copy of."""
+    return Check(name="telltale_column", stage=STAGE, value=0.0, why=f"Not applicable: {why}")
 
 
 def telltale_column(found: leakage.Search, layout: Layout) -> Check:
