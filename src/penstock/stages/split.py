@@ -196,7 +196,7 @@ def _evidence(
     tables = {"parts": _sizes(parts, store)}
     figures: dict[str, Figure] = {}
     notes += _missing_classes(part, rows, layout, snapshot, store)
-    readable = [column.name for column in layout.features if column.modality not in UNREAD]
+    readable = [column.name for column in layout.features if column.arrow_type != UNREAD]
     if why := tasks.load(layout.task).NOT_APPLICABLE.get("telltale"):
         checks.append(findings.not_searched(why))
     elif readable:

@@ -201,7 +201,8 @@ def test_a_noisy_copy_of_the_label_is_refused_by_its_name(store):
 
 def test_a_table_of_images_only_is_divided(store):
     snapshot = make(store, {k: v for k, v in people().items() if k != "a"} | {"i": ["key"] * 200})
-    columns = [c.model_copy(update={"modality": "image"} if c.name == "i" else {})
+    image = {"modality": "image", "arrow_type": "binary"}
+    columns = [c.model_copy(update=image if c.name == "i" else {})
                for c in snapshot.layout.columns]  # fmt: skip
     layout = snapshot.layout.model_copy(update={"columns": columns})
     parts = split(snapshot.model_copy(update={"layout": layout}), SplitSpec(), store)
