@@ -74,7 +74,7 @@ def encode(
 ) -> dict[str, NDArray[np.generic]]:
     """The modality's ``pixels``; ``length``: ``int32[n]``, 1 where there is an image."""
     kind: Any = modality
-    length = [kind.decode(value.as_py()) is not None for value in column]
+    length = [kind.seen(value.as_py()) is not None for value in column]
     return {**modality.encode(column, state), "length": np.array(length, dtype=np.int32)}
 
 

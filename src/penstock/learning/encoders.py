@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 EMBEDDING_DROPOUT = 0.2
 """On embeddings; house choice, measured on Adult and generated tables."""
@@ -146,6 +147,32 @@ class PiecewiseLinear(nn.Module):
         return torch.lerp(self.scores[upper - 1], self.scores[upper], share)
 
 
+class Standardised(nn.Module):
+    """Numbers as they are, on a common scale.
+
+    Reads ``values``: ``float32[batch, k]``, finite. What lies far out is cut at ten deviations.
+
+    Parameters
+    ----------
+    mean, deviation : float64[k]
+        Of the training rows.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mean: NDArray[np.float64], deviation: NDArray[np.float64]):
+        super().__init__()
+        self.width = len(mean)
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
+        self.register_buffer("deviation", torch.as_tensor(deviation, dtype=torch.float32))
+
+    def forward(self, arrays: dict[str, Tensor]) -> Tensor:
+        """``float32[batch, k]``."""
+        scaled = (arrays["values"] - self.mean) / self.deviation.clamp_min(1e-6)
+        return scaled.clamp(-10, 10)
+
+
 class Beside(nn.Module):
     """Several views of one column, side by side."""
 
@@ -157,70 +184,6 @@ class Beside(nn.Module):
     def forward(self, arrays: dict[str, Tensor]) -> Tensor:
         """``float32[batch, width]``, the sum of the views' widths."""
         return torch.cat([view(arrays) for view in self.views], dim=1)
-
-
-class ResidualImage(nn.Module):
-    """A small residual convolutional network (He et al., 2016).
-
-    Reads ``pixels``: ``uint8[batch, channels, side, side]``. While learning, every image is
-    shifted by up to a sixteenth of its side, because the world does not centre its objects.
-    What is left of the image is averaged in its four quarters, so that place still counts.
-
-    Parameters
-    ----------
-    channels, side : int
-        Of the images.
-    mean, deviation : list of float
-        Of the training pixels by channel, in [0, 1].
-    planes : int
-        Of the last layer; the output has as many for each quarter of the image.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(
-        self, channels: int, side: int, mean: list[float], deviation: list[float], planes: int
-    ):
-        super().__init__()
-        self.shift = side // 16
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
-        self.register_buffer("deviation", torch.tensor(deviation).view(1, -1, 1, 1))
-        sizes = [planes // 4]
-        blocks: list[nn.Module] = [_convolution(channels, sizes[0])]
-        while side > 4:
-            sizes.append(min(planes, sizes[-1] * 2))
-            blocks.append(_Residual(sizes[-2], sizes[-1], stride=2))
-            side = (side + 1) // 2
-        blocks.append(_Residual(sizes[-1], planes, stride=1))
-        self.blocks = nn.Sequential(*blocks)
-        self.quarters = nn.AvgPool2d(side - side // 2, stride=max(1, side // 2))
-        self.width = planes * min(2, side) ** 2
-        self.dropout = nn.Dropout(EMBEDDING_DROPOUT)
-
-    def forward(self, arrays: dict[str, Tensor]) -> Tensor:
-        """``float32[batch, width]``."""
-        pixels = (arrays["pixels"].float() / 255 - self.mean) / self.deviation
-        if self.training and self.shift:
-            pixels = shifted(pixels, self.shift)
-        features: Tensor = self.dropout(self.quarters(self.blocks(pixels)).flatten(1))
-        return features
-
-
-def shifted(pixels: Tensor, most: int) -> Tensor:
-    """Move each image by its own random offset of up to ``most`` pixels each way.
-
-    What comes in from outside repeats the border.
-    """
-    count, _, height, width = pixels.shape
-    padded = F.pad(pixels, (most, most, most, most), mode="replicate")
-    offsets = torch.randint(0, 2 * most + 1, (2, count, 1), device=pixels.device)
-    rows = (torch.arange(height, device=pixels.device) + offsets[0])[:, None, :, None]
-    columns = (torch.arange(width, device=pixels.device) + offsets[1])[:, None, None, :]
-    images = torch.arange(count, device=pixels.device)[:, None, None, None]
-    channels = torch.arange(pixels.shape[1], device=pixels.device)[None, :, None, None]
-    moved: Tensor = padded[images, channels, rows, columns]
-    return moved
 
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from penstock.learning.encoded import Encoded
 from penstock.learning.loop import Schedule, Training, make_repeatable, outputs_of
@@ -28,10 +27,6 @@ WIDTH, DEPTH, DROPOUT, MEMBERS, LEARNING_RATE = 64, 2, 0.1, 2, 5e-3
 FEWEST_STEPS = 160
 LONGER = 2
 """Times as long a second chance lasts (house choice)."""
-MOST_OPERATIONS = 2e11
-"""Floating-point operations of all forward passes (house choice: some 15 s on two cores)."""
-SMALL_SIDE = 8
-"""Side in pixels at which images are tried where theirs costs too much (house choice)."""
 CPU = torch.device("cpu")
 
 
@@ -79,25 +74,6 @@ def reduced(spec: ModelSpec, num_rows: int) -> ModelSpec:
         "encoders": {},
     }
     return spec.model_copy(update=said)
-
-
-def affordable(
-    network: nn.Module, rows: Encoded, spec: ModelSpec, num_rows: int, num_losses: int
-) -> int:
-    """Rows, up to ``num_rows``, that can be tried with :data:`MOST_OPERATIONS`.
-
-    Operations are counted on a few rows, not timed, so that the same data gives the same trial
-    on any machine.
-    """
-    few = min(2, rows.num_rows)
-    inputs, _ = rows.take(torch.arange(few), CPU)
-    network.eval()
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network(inputs)
-    passes = MOST_OPERATIONS * few / max(1, counter.get_total_flops() * num_losses * (FOLDS - 1))
-    while num_rows and reduced(spec, num_rows).epochs * num_rows > passes:
-        num_rows = int(num_rows * 0.8)
-    return num_rows
 
 
 def folds_of(labels: NDArray[np.int64], num: int, seed: int) -> NDArray[np.int64]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import warnings
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import BaseModel
 
-from penstock.measure import shifts
-from penstock.modalities import Stress
+from penstock.measure import overlays, pictures, shifts
+from penstock.measure.pictures import Picture, Unreadable
+from penstock.modalities import Parted, Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,24 +24,16 @@ HOLDS = "bytes"
 
 MAX_SIDE = 64
 """Largest side when it is sized from the images (house choice: what two cores can learn)."""
-MAX_PIXELS = 50_000_000
-"""An image of more pixels is a decompression bomb, not an example (house choice)."""
-BROKEN = (
-    OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, struct.error, zlib.error,
-    MemoryError, Image.DecompressionBombError,
-)  # fmt: skip
-"""What Pillow raises on broken content."""
 MAX_LEARN_ROWS = 2_000
 """Images looked at for the size and the pixels' mean and deviation (house choice)."""
 THUMBNAIL_SIDE = 8
 """Side of what the baselines see of an image (house choice: gradient boosting on more columns
 would take longer than the network)."""
-PLANES = 96
-"""Planes of the encoder's last layer (house choice, measured on digits)."""
-
-
-BLANK = Image.new("L", (MAX_SIDE, MAX_SIDE), 128)
-"""Stands for the training images where none can be read: mid-grey (house choice)."""
+PLANES, USUAL_ROWS = 96, 4_000
+"""Planes of the encoder's last layer for so many training rows (house choice); they grow with the
+sixth root of the rows, and shrink with a backbone narrower than :data:`FULL_WIDTH`, so that losses
+can be tried quickly."""
+FEWEST_PLANES, MOST_PLANES, FULL_WIDTH = 16, 160, 256
 
 
 class State(BaseModel):
@@ -55,15 +44,24 @@ class State(BaseModel):
     side : int
         Images are resized to a square of this side.
     channels : int
-        1 when all training images looked at are grey, else 3.
+        1 when no training image looked at has a colour, else 3.
     mean, deviation : list of float
         Of the pixels by channel, in [0, 1].
+    white : float
+        What stands for white in images of more than 8 bits.
+    num_rows : int
+        Training rows.
+    flips : bool
+        Whether left and right may be exchanged while learning.
     """
 
     side: int
     channels: int
     mean: list[float]
     deviation: list[float]
+    white: float = pictures.FULL_SCALE
+    num_rows: int = USUAL_ROWS
+    flips: bool = False
 
 
 MAGIC = (
@@ -90,61 +88,80 @@ def unreadable(column: pa.ChunkedArray | pa.Array) -> list[str]:
 
     A missing value counts as readable: it is the column's business whether it may be null.
     """
-    return [_fault(value) if value is not None else "" for value in column.to_pylist()]
+    return list(pictures.each(_fault, column.to_pylist()))
 
 
-def _fault(content: bytes) -> str:
-    if not content:
-        return "an empty file"
+def _fault(content: bytes | None) -> str:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured below
-            warnings.simplefilter("ignore", UserWarning)  # odd metadata does not matter
-            image = Image.open(io.BytesIO(content))
-            if image.width * image.height > MAX_PIXELS:
-                return f"{image.width} x {image.height} pixels are more than {MAX_PIXELS}"
-            image.draft(None, (MAX_SIDE, MAX_SIDE))  # JPEG decodes at a smaller scale
-            image.load()
-    except BROKEN as error:
-        said = " ".join(str(error).split()).partition(" <_io")[0]
-        return said[:200] or type(error).__name__
+        if content is not None:
+            pictures.read(content, MAX_SIDE)
+    except Unreadable as error:
+        return str(error)
     return ""
 
 
+def seen(content: bytes | None, side: int = MAX_SIDE) -> Picture | None:
+    """An image from its encoded bytes; None when it cannot be read."""
+    try:
+        return pictures.read(content, side) if content else None
+    except Unreadable:
+        return None
+
+
 def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
-    """Size, channels and pixel statistics from an evenly spaced sample of the images."""
-    step = max(1, len(column) // MAX_LEARN_ROWS)
-    images = [decode(value.as_py()) for value in column.take(list(range(0, len(column), step)))]
-    known = [image for image in images if image is not None] or [BLANK]
-    largest = [max(image.size) for image in known]
+    """Size, channels, white and pixel statistics from an evenly spaced sample of the images;
+    from the same sample whether mirror images look like those of the same label."""
+    chosen = np.arange(0, len(column), max(1, len(column) // MAX_LEARN_ROWS))
+    side = max(MAX_SIDE, spec.image_size)
+    found = list(pictures.each(lambda f: seen(f, side), column.take(pa.array(chosen)).to_pylist()))
+    known = [picture for picture in found if picture is not None] or [BLANK]
+    largest = [max(picture.width, picture.height) for picture in known]
     side = spec.image_size or min(MAX_SIDE, max(8, int(np.median(largest))))
-    channels = 1 if all(image.mode in ("1", "L", "I;16") for image in known) else 3
-    pixels = np.stack([_pixels(image, side, channels) for image in known]) / 255.0
+    images = [picture.image for picture in known]
+    channels = 1 if all(map(pictures.is_grey, images)) else 3
+    white = pictures.white_of(images)
+    pixels = np.stack([pictures.squared(i, side, channels, white) for i in images]) / 255.0
     deviation = pixels.std(axis=(0, 2, 3)).clip(min=1e-3)
     return State(
         side=side,
         channels=channels,
         mean=pixels.mean(axis=(0, 2, 3)).tolist(),
         deviation=deviation.tolist(),
+        white=white,
+        num_rows=len(column),
     )
+
+
+BLANK = Picture(Image.new("L", (MAX_SIDE, MAX_SIDE), 128), MAX_SIDE, MAX_SIDE)
+"""Stands for the training images where none can be read: mid-grey (house choice)."""
 
 
 def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generic]]:
     """``pixels``: ``uint8[n, channels, side, side]``; the mean grey where unreadable."""
-    shape = (len(column), state.channels, state.side, state.side)
-    pixels = np.empty(shape, dtype=np.uint8)
     blank = np.rint(np.asarray(state.mean) * 255).astype(np.uint8)[:, None, None]
-    for row, value in enumerate(column):  # each is decoded by Pillow in C
-        image = decode(value.as_py())
-        pixels[row] = blank if image is None else _pixels(image, state.side, state.channels)
+    shape = (state.channels, state.side, state.side)
+    pixels = np.empty((len(column), *shape), dtype=np.uint8)
+
+    def one(content: bytes | None) -> NDArray[np.uint8]:
+        picture = seen(content, state.side)
+        if picture is None:
+            return blank
+        return pictures.squared(picture.image, state.side, state.channels, state.white)
+
+    for row, found in enumerate(pictures.each(one, column.to_pylist())):
+        pixels[row] = found
     return {"pixels": pixels}
 
 
 def encoder(state: State, spec: ModelSpec) -> nn.Module:
     """A small residual convolutional network."""
-    from penstock.learning.encoders import ResidualImage
+    from penstock.learning.image_encoders import ResidualImage
 
-    return ResidualImage(state.channels, state.side, state.mean, state.deviation, PLANES)
+    share = min(1.0, (spec.width or FULL_WIDTH) / FULL_WIDTH)
+    wanted = PLANES * (max(1, state.num_rows) / USUAL_ROWS) ** (1 / 6) * share
+    planes = int(np.clip(round(wanted / 8) * 8, FEWEST_PLANES, MOST_PLANES))
+    sizes = (state.channels, state.side, state.mean, state.deviation, planes)
+    return ResidualImage(*sizes, flips=state.flips)
 
 
 def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
@@ -154,39 +171,51 @@ def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
     return pixels.reshape(len(pixels), -1).astype(np.float64)
 
 
-def decode(content: bytes | None) -> Image.Image | None:
-    """An upright image from its encoded bytes; None when they cannot be read.
+CELLS = 7
+"""An image is taken apart into so many rows and columns of cells, if it has the pixels."""
+SHOWN_SIDE = 192
+"""Largest side of an image in a report (house choice: dozens of them open at once)."""
 
-    Rotated as its EXIF orientation says. More than :data:`MAX_PIXELS` is refused before
-    decoding.
+
+def parted(column: pa.ChunkedArray, state: State) -> Parted:
+    """The image with each cell of a grid blurred until nothing is seen in it.
+
+    A grey cell would be a shape of its own on black ground; what is blurred keeps the ground
+    (Fong and Vedaldi, 2017).
     """
-    if not content:
-        return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured below
-            warnings.simplefilter("ignore", UserWarning)  # odd metadata does not matter
-            image = Image.open(io.BytesIO(content))
-            if image.width * image.height > MAX_PIXELS:
-                return None
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except BROKEN:
-        return None
+    pixels = encode(column, state)["pixels"]
+    if seen(column[0].as_py(), state.side) is None:
+        return Parted([], {"pixels": pixels[:0]})
+    count = min(CELLS, state.side)
+    cell = np.arange(state.side) * count // state.side
+    smooth = pictures.blurred(pixels.astype(np.float32), state.side / count)
+    smooth = np.rint(smooth).astype(np.uint8)[0]
+    hidden = pixels.repeat(count * count, axis=0)
+    for part in range(count * count):
+        here = np.ix_(cell == part // count, cell == part % count)
+        for channel in range(state.channels):
+            hidden[part, channel][here] = smooth[channel][here]
+    names = [f"row {n // count + 1}, column {n % count + 1} of {count}" for n in range(count**2)]
+    return Parted(names, {"pixels": hidden})
 
 
-def _pixels(image: Image.Image, side: int, channels: int) -> NDArray[np.uint8]:
-    """``uint8[channels, side, side]``."""
-    if image.mode == "P" and "transparency" in image.info:  # Pillow converts it only this way
-        image = image.convert("RGBA")
-    if image.mode.startswith("I"):  # 16 bits a pixel: Pillow would clip at 255
-        wide = np.asarray(image, dtype=np.float64) / 257
-        image = Image.fromarray(wide.clip(0, 255).astype(np.uint8))
-    image = image.convert("L" if channels == 1 else "RGB")
-    if image.size != (side, side):
-        image = image.resize((side, side), Image.Resampling.BILINEAR)
-    pixels = np.asarray(image, dtype=np.uint8)
-    return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
+def shown(
+    column: pa.ChunkedArray | None, state: State, tints: NDArray[np.float64]
+) -> dict[str, Any]:
+    """The image as a person sees it, with its cells tinted; for all rows the mean grey."""
+    count = max(1, round(len(tints) ** 0.5))
+    cells = tints.reshape(count, count) if len(tints) else np.zeros((1, 1))
+    picture = None if column is None else seen(column[0].as_py(), SHOWN_SIDE)
+    if picture is None:
+        mean = np.rint(np.array(state.mean) * 255).astype(np.uint8)
+        pixels = np.broadcast_to(mean[None, None], (state.side, state.side, state.channels))
+    else:
+        image = pictures.plain(picture.image, state.channels, state.white)
+        image.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+        pixels = np.asarray(image, dtype=np.uint8)
+    return {
+        "picture": overlays.tinted(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels, cells)
+    }
 
 
 def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
@@ -199,14 +228,21 @@ STRESSES = (
         "dark",
         (0.5, 1.0, 2.0),
         "{column} is darker by {strength:g} stops",
-        "new lighting, a shorter exposure",
+        "a shorter exposure, less light",
         "augment training with darker and brighter images",
+    ),
+    Stress(
+        "gamma",
+        (1.25, 1.5, 2.0),
+        "{column} has its mid-tones darkened by a gamma of {strength:g}",
+        "new lighting, another camera's tone curve",
+        "augment training with other tone curves, or bring images to one",
     ),
     Stress(
         "blur",
         (0.5, 1.0, 2.0),
         "{column} is blurred (Gaussian, of {strength:g} pixels at a side of 8)",
-        "out of focus, motion, a cheaper lens, stronger compression",
+        "out of focus, motion, a cheaper lens",
         "augment training with blurred images, or measure sharpness before scoring",
     ),
     Stress(
@@ -215,6 +251,27 @@ STRESSES = (
         "{column} is noisy (deviation {strength:.0%} of white)",
         "low light, a cheaper sensor",
         "augment training with noisy images",
+    ),
+    Stress(
+        "jpeg",
+        (50, 75, 90),
+        "{column} is saved as JPEG, {strength:g} below the best quality of 100",
+        "stronger compression, a messenger in between",
+        "augment training with compressed images, or ask for the originals",
+    ),
+    Stress(
+        "shift",
+        (0.03, 0.06, 0.12),
+        "{column} is moved by {strength:.0%} of its side",
+        "another crop, a camera that was moved",
+        "crop images as they were cropped for training, or augment training with shifts",
+    ),
+    Stress(
+        "turn",
+        (5, 10, 20),
+        "{column} is turned by {strength:g} degrees",
+        "a camera that is not level",
+        "bring images upright, or augment training with turned ones",
     ),
     Stress(
         "missing",
@@ -234,51 +291,56 @@ small images and leaves something of large ones (house choice)."""
 def stressed(
     column: pa.ChunkedArray, state: State, name: str, strength: float, rng: np.random.Generator
 ) -> pa.ChunkedArray:
-    """Images darker, blurred, noisy or missing, at the size at which they are encoded."""
+    """Images changed as :data:`STRESSES` say, at the size at which they are encoded."""
     if name == "missing":
         return shifts.emptied(column, strength, rng)
-    pixels = encode(column, state)["pixels"].astype(np.float32)
+    pixels: NDArray[np.float32] = encode(column, state)["pixels"].astype(np.float32)
     if name == "dark":
         pixels *= 2.0**-strength
+    elif name == "gamma":
+        pixels = np.float32(255) * np.power(pixels / np.float32(255), np.float32(strength))
     elif name == "blur":
-        from scipy.ndimage import gaussian_filter
-
-        width = strength * (state.side / BLUR_SIDE) ** 0.5
-        pixels = gaussian_filter(pixels, (0, 0, width, width), mode="nearest")
+        pixels = pictures.blurred(pixels, strength * (state.side / BLUR_SIDE) ** 0.5)
+    elif name == "noise":
+        pixels = pixels + rng.normal(scale=strength * 255, size=pixels.shape).astype(np.float32)
+    elif name == "jpeg":
+        pixels = pictures.compressed(pixels, quality=100 - round(strength))
+    elif name == "shift":
+        pixels = pictures.shifted(pixels, strength, rng)
     else:
-        pixels += rng.normal(scale=strength * 255, size=pixels.shape).astype(np.float32)
-    return _files(np.rint(pixels.clip(0, 255)).astype(np.uint8), column.is_valid().to_numpy())
+        pixels = pictures.turned(pixels, strength, rng)
+    return _files(np.rint(pixels.clip(0, 255)).astype(np.uint8), column)
 
 
 def reduced(column: pa.ChunkedArray, state: State) -> pa.ChunkedArray:
     """The same images at the size at which they are encoded, uncompressed."""
-    return _files(encode(column, state)["pixels"], column.is_valid().to_numpy())
+    return _files(encode(column, state)["pixels"], column)
 
 
-def _files(pixels: NDArray[np.generic], known: NDArray[np.bool_]) -> pa.ChunkedArray:
-    """Netpbm files of ``uint8[n, channels, side, side]``; null where the image is missing."""
-    side, kind = pixels.shape[-1], b"P5" if pixels.shape[1] == 1 else b"P6"
-    head = b"%b %d %d 255\n" % (kind, side, side)
-    last = np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
-    files = [
-        head + image.tobytes() if there else None for image, there in zip(last, known, strict=True)
-    ]
+def _files(pixels: NDArray[np.generic], column: pa.ChunkedArray) -> pa.ChunkedArray:
+    files = pictures.netpbm(pixels, column.is_valid().to_numpy())
     return pa.chunked_array([pa.array(files, pa.binary())])
 
 
+VIEWS = ("brightness", "contrast", "sharpness", "width", "height")
+
+
 def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
-    """``brightness`` and ``contrast`` in [0, 1]; ``width`` and ``height`` in pixels.
+    """``brightness``, ``contrast`` in [0, 1], ``sharpness``; ``width``, ``height`` in pixels.
 
-    Of the grey image: mean and standard deviation of its pixels. Null where it cannot be read.
+    The former of the grey image, at most 64 pixels wide: mean and deviation of its pixels, and
+    :func:`penstock.measure.pictures.sharpness`. Null where it cannot be read.
     """
-    nothing = (None, None, None, None)
-    rows = [nothing if image is None else _seen(image) for image in map(decode, column.to_pylist())]
-    names = ("brightness", "contrast", "width", "height")
-    columns = zip(*rows, strict=True) if rows else [()] * len(names)
-    return {n: pa.array(v, pa.float64()) for n, v in zip(names, columns, strict=True)}
+    rows = list(pictures.each(_viewed, column.to_pylist()))
+    columns = zip(*rows, strict=True) if rows else [()] * len(VIEWS)
+    return {n: pa.array(v, pa.float64()) for n, v in zip(VIEWS, columns, strict=True)}
 
 
-def _seen(image: Image.Image) -> tuple[float, float, float, float]:
-    side = min(MAX_SIDE, max(image.size))
-    grey = _pixels(image, side, 1) / 255.0
-    return float(grey.mean()), float(grey.std()), float(image.width), float(image.height)
+def _viewed(content: bytes | None) -> tuple[float | None, ...]:
+    picture = seen(content)
+    if picture is None:
+        return (None,) * len(VIEWS)
+    side = min(MAX_SIDE, max(picture.image.size))
+    grey = pictures.squared(picture.image, side, 1)[0] / 255.0
+    size = float(picture.width), float(picture.height)
+    return float(grey.mean()), float(grey.std()), pictures.sharpness(grey), *size

@@ -26,8 +26,8 @@ from penstock.learning.sizing import schedule_of
 from penstock.measure import loss_choice as choice
 from penstock.measure import metrics
 from penstock.measure.comparison import Tried, deciding_rows
-from penstock.model import Learnt
 from penstock.ports import Progress, Store
+from penstock.quick import Quick
 from penstock.records import Layout, Objective, Rows
 from penstock.spec import ModelSpec, ObjectiveSpec
 from penstock.tables.weighing import Weighing
@@ -119,8 +119,8 @@ class Trial:
 
     Attributes
     ----------
-    learnt : Learnt
-        Column states and the settings of the quick network.
+    quick : Quick
+        Column states and the quick network.
     contenders : dict of str to Contender
         The losses by name.
     train, valid : Encoded
@@ -129,7 +129,7 @@ class Trial:
         Of the former: ``int64[n]`` class codes or ``float64[n]`` values.
     """
 
-    learnt: Learnt
+    quick: Quick
     contenders: dict[str, trials.Contender]
     train: Encoded
     valid: Encoded
@@ -149,9 +149,10 @@ class Trial:
         patient : str
             The loss that is trained :data:`penstock.learning.trial.LONGER` times as long.
         """
-        layout, task = self.learnt.layout, _task(self.learnt.layout)
+        learnt = self.quick.learnt
+        layout, task = learnt.layout, _task(learnt.layout)
         strata = self.target if layout.classes else np.zeros(len(self.target), np.int64)
-        schedule = schedule_of(self.learnt.spec)
+        schedule = schedule_of(learnt.spec)
         schedule = replace(schedule, seed=schedule.seed + draw * trials.FOLDS)
         fold = trials.folds_of(strata, trials.FOLDS, schedule.seed)
         contenders = {name: self.contenders[name] for name in names}
@@ -161,9 +162,9 @@ class Trial:
             name: {metric: [] for metric in task.metrics(layout)} for name in names
         }
         squares: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-        runs = trials.trial(self.learnt.network, contenders, self.train, self.valid, fold, schedule)
+        runs = trials.trial(self.quick.network, contenders, self.train, self.valid, fold, schedule)
         for done, (number, name, outputs) in enumerate(runs, start=1):
-            scores, truth = task.decode(outputs, self.learnt.target), self.target[fold == number]
+            scores, truth = task.decode(outputs, learnt.target), self.target[fold == number]
             for metric, each in values[name].items():
                 each.append(metrics.of(metric).measure(truth, scores))
             if not layout.classes:
@@ -187,8 +188,7 @@ def prepare(
 ) -> Trial | str:
     """Draw and encode up to ``num_rows`` training rows, and rows that stop the training.
 
-    Fewer rows where each costs much, as images do. A sentence instead, where there is nothing
-    to try or too little to try it on.
+    A sentence instead, where there is nothing to try or too little to try it on.
     """
     if len(names) < 2:
         return choice.ALONE
@@ -198,37 +198,13 @@ def prepare(
     if count < FEWEST_ROWS:
         return f"{count} rows are fewer than {FEWEST_ROWS}"
     tables = {name: _read(rows, picked[name], layout, store) for name, rows in parts.items()}
-    spec, affordable = _affordable(tables["train"], layout, model, len(names))
-    if affordable < FEWEST_ROWS:
-        return f"a network that reads these columns is too slow to be tried on {FEWEST_ROWS} rows"
-    kept = _picked(count, affordable, model.seed + 1)
-    picked["train"], tables["train"] = picked["train"][kept], tables["train"].take(pa.array(kept))
-    learnt = Learnt.of(tables["train"], layout, spec)
-    encoded = {
-        name: Encoded.of(learnt.encode(table), table.num_rows, learnt.encode_target(table))
-        for name, table in tables.items()
-    }
+    quick = Quick.of(tables["train"], layout, trials.reduced(model, count))
     return Trial(
-        learnt=learnt,
+        quick=quick,
         contenders={name: _contender(name, weighing, picked) for name in names},
         target=weighing.target["train"][picked["train"]],
-        **encoded,
+        **{name: quick.encoded(table) for name, table in tables.items()},
     )
-
-
-def _affordable(
-    train: pa.Table, layout: Layout, model: ModelSpec, num_losses: int
-) -> tuple[ModelSpec, int]:
-    """Settings and the rows that can be tried; of small images where theirs cost much."""
-    found = []
-    for spec in (model, model.model_copy(update={"image_size": trials.SMALL_SIDE})):
-        learnt = Learnt.of(train, layout, trials.reduced(spec, train.num_rows))
-        head = Encoded.of(learnt.encode(train.slice(0, 2)), 2)
-        count = trials.affordable(learnt.network(), head, spec, train.num_rows, num_losses)
-        found.append((trials.reduced(spec, count), count))
-        if count == train.num_rows:
-            break
-    return max(found, key=lambda one: one[1])
 
 
 def _picked(num_rows: int, most: int, seed: int) -> NDArray[np.int64]:

@@ -7,8 +7,6 @@ from penstock.learning.encoders import (
     Beside,
     LevelEmbedding,
     PiecewiseLinear,
-    ResidualImage,
-    shifted,
 )
 from penstock.learning.network import Network, Shape
 
@@ -62,25 +60,6 @@ def test_after_learning_a_level_is_the_mean_of_what_was_shown():
     torch.testing.assert_close(sure, table[2])
     torch.testing.assert_close(none, table[0])
     torch.testing.assert_close(never, table[0])
-
-
-def test_a_shift_moves_pixels_and_repeats_the_border():
-    torch.manual_seed(0)
-    pixels = torch.arange(5.0)[None, None, None].expand(200, 1, 5, 5)
-    moved = shifted(pixels, 1)
-    assert moved.shape == pixels.shape
-    lines = {tuple(row) for row in moved[:, 0, 0].tolist()}
-    assert lines == {(0, 0, 1, 2, 3), (0, 1, 2, 3, 4), (1, 2, 3, 4, 4)}
-
-
-@pytest.mark.parametrize("side", [8, 9, 28, 64])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_an_image_of_any_size_becomes_a_vector(side, channels):
-    encoder = ResidualImage(channels, side, [0.5] * channels, [0.2] * channels, planes=16)
-    assert encoder.width == 16 * 4
-    pixels = torch.zeros(1, channels, side, side, dtype=torch.uint8)
-    for learning in (True, False):  # a batch of a single image learns too
-        assert encoder.train(learning)({"pixels": pixels}).shape == (1, encoder.width)
 
 
 @pytest.mark.parametrize("members", [1, 3])

@@ -123,24 +123,6 @@ def test_the_trial_gives_each_loss_the_same_folds_and_what_it_prefers():
         assert outputs.mean() == pytest.approx(wanted, abs=0.25)
 
 
-def test_costly_rows_are_fewer_and_cheap_ones_are_all_kept():
-    inputs = rows(np.zeros(4))
-
-    class Costly(nn.Module):
-        def __init__(self, size):
-            super().__init__()
-            self.size = size
-
-        def forward(self, inputs):
-            count = len(inputs["x"]["value"])
-            return torch.zeros(count, self.size) @ torch.zeros(self.size, self.size)
-
-    assert trial.affordable(Costly(8), inputs, ModelSpec(), 3000, 2) == 3000
-    fewer = trial.affordable(Costly(1000), inputs, ModelSpec(), 3000, 2)
-    assert 100 < fewer < 3000
-    assert trial.affordable(Costly(1000), inputs, ModelSpec(), 3000, 4) < fewer
-
-
 def test_the_quick_network_is_never_larger_than_the_spec_says():
     spec = trial.reduced(ModelSpec(width=16, depth=1, epochs=2), 6000)
     assert (spec.width, spec.depth, spec.epochs) == (16, 1, 2)
