@@ -130,12 +130,12 @@ def evaluate(
 
 
 @stage(timeout_seconds=12 * HOUR)
-def stress(fitted: Fitted, policy: Policy, test: Rows, seed: int) -> Findings:
+def stress(fitted: Fitted, policy: Policy, train: Rows, test: Rows, seed: int) -> Findings:
     """Change the input as the world does, and see what the model makes of it."""
     from penstock.stages.stress import stress
 
     run = current()
-    return stress(fitted, policy, test, seed, run.store, run.progress("stress"))
+    return stress(fitted, policy, test, seed, run.store, run.progress("stress"), train)
 
 
 @stage(timeout_seconds=12 * HOUR)

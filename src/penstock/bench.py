@@ -67,13 +67,27 @@ class Bench:
         assert self.exchange is not None
         return self.encoded[:, self.exchange.spans[name]]
 
+    def said(self, name: str, column: pa.ChunkedArray | None = None) -> NDArray[np.float64]:
+        """What a column, or one in its place, tells the first layer, ``float64[n, d]``.
+
+        It needs an exchange.
+        """
+        assert self.exchange is not None
+        if column is None:
+            return self.exchange.said(name, self.here(name))
+        return self.exchange.said(name, self._encoded(name, column))
+
+    def _encoded(self, name: str, column: pa.ChunkedArray) -> Tensor:
+        assert self.exchange is not None
+        modality = self.model.learnt.modality(name)
+        arrays = modality.encode(column, self.model.learnt.columns[name])
+        return column_encodings(self.exchange.network, name, arrays)
+
     def scores_with(self, name: str, column: pa.ChunkedArray) -> NDArray[Any]:
         """Scores of the rows with another column in place of one; what encodes alike stays."""
         if self.exchange is None:
             return self.model.scores(exchanged(self.table, name, column))
-        modality = self.model.learnt.modality(name)
-        arrays = modality.encode(column, self.model.learnt.columns[name])
-        return self._scores_of(name, column_encodings(self.exchange.network, name, arrays))
+        return self._scores_of(name, self._encoded(name, column))
 
     def scores_dealt(self, name: str, order: NDArray[np.int64]) -> NDArray[Any]:
         """Scores of the rows with the values of a column dealt out in another order."""

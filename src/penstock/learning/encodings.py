@@ -19,6 +19,8 @@ BATCH_ROWS = 512
 """Rows encoded at once (house choice: the planes of many images are large)."""
 OUTPUT_ROWS = 4096
 """Rows through the backbone at once (house choice)."""
+FEW_MEMBERS = 4
+"""Members by which differences are measured (house choice: they hardly differ in it)."""
 LARGEST_BATCH = 1 << 25
 """Numbers held at once (house choice: 128 MiB)."""
 WORK_A_PIXEL = 18_000
@@ -105,6 +107,18 @@ class Exchange:
         with torch.no_grad():
             step = (found - self.encoded[rows, span])[:, None] * self.network.scale[:, span]
             return self._outputs(self.sums[rows] + step @ weights[:, span].T)
+
+    def said(self, name: str, found: Tensor) -> NDArray[np.float64]:
+        """What a column's encodings add to the first layer's sums, ``float64[k, members * width]``.
+
+        There a difference counts as the network counts it. Of at most :data:`FEW_MEMBERS`.
+        """
+        span = self.spans[name]
+        weights: Tensor = self.network.layers[0].weight  # type: ignore[assignment]
+        scale = self.network.scale[:FEW_MEMBERS, span]
+        with torch.no_grad():
+            sums = (found[:, None] * scale) @ weights[:, span].T
+        return sums.flatten(1).double().cpu().numpy()
 
     def _outputs(self, sums: Tensor) -> NDArray[np.float32]:
         with torch.no_grad():

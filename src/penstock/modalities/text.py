@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from penstock.learning.pieces import Pieces
 from penstock.learning.terms import Counts
 from penstock.measure import mistyped, shifts
 from penstock.measure.contract import slack
+from penstock.measure.languages import languages
 from penstock.measure.words import Words
 from penstock.modalities import Parted, Stress
 
@@ -318,6 +320,25 @@ def shown(
     return {"text": words.tinted(every, MAX_SHOWN_CHARACTERS)}
 
 
+SHINGLE = 3
+"""Neighbouring words of which near texts share most (house choice)."""
+
+
+def shingles(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Row and hash of every three neighbouring words, levelled; ascending by row."""
+    lists = pieces.words_of(_texts(column))
+    coded = lists.flatten().dictionary_encode()
+    hashes = pd.util.hash_array(np.asarray(coded.dictionary.to_pylist(), dtype=object))
+    word = hashes[coded.indices.to_numpy()] if len(coded) else np.zeros(0, np.uint64)
+    row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
+    last = max(0, len(row) - SHINGLE + 1)
+    code = np.zeros(last, np.uint64)
+    for place in range(SHINGLE):
+        code = (code * np.uint64(0x100000001B3)) ^ word[place : place + last]
+    same = row[:last] == row[len(row) - last :]
+    return row[:last][same], code[same]
+
+
 LENGTH_SLACK = 4
 """A text may be so many times as long as the longest one seen (house choice)."""
 
@@ -404,12 +425,13 @@ SCRIPTS = (
 )  # fmt: skip
 """Of several that are equally frequent in a text, the first is named."""
 MAX_VIEWED = 1_000
-"""Characters by which the script is told (house choice)."""
+"""Characters by which script and language are told (house choice)."""
 
 
 def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
     """``characters`` and ``words``: how long it is. ``capitals``, ``digits`` and ``signs``: their
     share of the characters. ``script``: in which most of its letters are, or ``none``.
+    ``language``: which one its little words are of, or ``unknown``.
 
     All but ``characters`` are of what is read of it.
     """
@@ -418,7 +440,8 @@ def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
     whole = large.combine_chunks() if isinstance(large, pa.ChunkedArray) else large
     seen = {name: pa.array(found, from_pandas=True) for name, found in _measured(texts).items()}
     seen["characters"] = pc.utf8_length(whole).cast(pa.float64())
-    return seen | {"script": _script(pc.utf8_slice_codeunits(texts, 0, MAX_VIEWED))}
+    begun = pc.utf8_slice_codeunits(texts, 0, MAX_VIEWED)
+    return seen | {"script": _script(begun), "language": languages(begun)}
 
 
 def _script(texts: pa.LargeStringArray) -> pa.StringArray:

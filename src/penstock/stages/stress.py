@@ -4,39 +4,29 @@ Models that ace benchmarks fall over trivial changes of the input: new lighting,
 missing field. A test part that was drawn like the training part knows nothing of them, so every
 kind of column brings its own natural shifts, each at three strengths.
 
-Fitted, Policy, test rows -> Findings
+Fitted, Policy, test rows, train rows -> Findings
 """
 
 from __future__ import annotations
 
-import numpy as np
-import pyarrow as pa
-import torch
-
-from penstock.bench import Bench, drawn, exchanged
 from penstock.evidence import Evidence
-from penstock.learning.attribution import sensitivity
-from penstock.learning.encodings import affordable, work_of_exchange
 from penstock.measure import stress_tables
-from penstock.measure.predictions import Answers
 from penstock.measure.stress_drops import Trial, Trials
-from penstock.modalities import Stress
 from penstock.model import Model
 from penstock.ports import Progress, Store
 from penstock.records import Findings, Fitted, Policy, Rows
-
-MAX_COLUMNS = 16
-"""Columns that are stressed one by one (house choice): of more, those that move answers most."""
-MOST_ROWS, LEAST_ROWS = 2_000, 200
-WORK = 2e11
-"""Rows of the sample, by the multiplications that all shifts may cost (house choice: some ten
-seconds on two cores)."""
-PROBE_ROWS = 300
-"""Rows by which columns are chosen where there are many (house choice)."""
+from penstock.stressed import Stressed
+from penstock.unseen import unseen
 
 
 def stress(
-    fitted: Fitted, policy: Policy, test: Rows, seed: int, store: Store, progress: Progress
+    fitted: Fitted,
+    policy: Policy,
+    test: Rows,
+    seed: int,
+    store: Store,
+    progress: Progress,
+    train: Rows | None = None,
 ) -> Findings:
     """Measure what each natural shift of each column costs.
 
@@ -52,6 +42,8 @@ def stress(
         Of the sample, the shifts and the resamples.
     store, progress
         Where rows are; who is told.
+    train : Rows, optional
+        What the test rows are compared with, to say which shift they are like.
     """
     model = Model.of(fitted, store, policy)
     bench = Stressed(model, store.table(test), seed)
@@ -63,117 +55,16 @@ def stress(
     progress(len(columns), len(columns) + 1, "intervals")
     trials = Trials(fitted.metric, bench.target, bench.before, every, seed)
     records = trials.measured()
+    compared = unseen(bench, store.table(train), columns, fitted.metric) if train else Evidence()
     evidence = Evidence(
         checks=[trials.stress_drop(bench.constant())],
         tables={
             "stresses": stress_tables.table(records, fitted.metric, trials.summary()),
             "legend": stress_tables.legend(trial.stress for trial in every),
+            **compared.tables,
         },
-        figures=stress_tables.figures(records, fitted.metric),
-        notes=[*notes, *stress_tables.notes(records)],
+        figures=stress_tables.figures(records, fitted.metric) | compared.figures,
+        notes=[*notes, *stress_tables.notes(records), *compared.notes],
     )
     progress(len(columns) + 1, len(columns) + 1, "done")
     return Findings(evidence=evidence)
-
-
-class Stressed(Bench):
-    """A sample of the test rows whose columns are stressed.
-
-    Parameters
-    ----------
-    model : Model
-        With its policy.
-    test : pa.Table
-        Rows with target.
-    seed : int
-        Of the sample and the shifts.
-    """
-
-    def __init__(self, model: Model, test: pa.Table, seed: int):
-        work_a_row = work_of_exchange(model.network, model.encoded(test.slice(0, 1)))
-        num_columns = min(MAX_COLUMNS, len(model.learnt.inputs))
-        passes = max(1, 9 * num_columns)  # three stresses, three strengths
-        count = affordable(test.num_rows, work_a_row * passes, WORK, LEAST_ROWS, MOST_ROWS)
-        table = test.take(pa.array(np.sort(drawn(test, count, seed))))
-        super().__init__(model, _reduced(model, table), seed)
-
-    def columns(self) -> tuple[list[str], list[str]]:
-        """Names of the columns to stress, and what the reader should know of the choice."""
-        features = self.model.learnt.inputs
-        kinds = {c.name: self.model.learnt.modality(c.name) for c in features}
-        names = [name for name, kind in kinds.items() if getattr(kind, "STRESSES", ())]
-        notes = [
-            f"{name} was not stressed: its modality offers no stresses."
-            for name in kinds
-            if name not in names
-        ]
-        if len(names) <= MAX_COLUMNS:
-            return names, notes
-        if self.exchange is None:
-            notes.append(f"{MAX_COLUMNS} of {len(names)} columns were stressed: the first ones.")
-            return names[:MAX_COLUMNS], notes
-        network, probe = self.exchange.network, self.encoded[:PROBE_ROWS]
-        decided = self.before.scores[:PROBE_ROWS]
-        codes = torch.from_numpy(decided.argmax(axis=1)) if decided.ndim == 2 else None
-        moved = sensitivity(network, probe, codes)
-        order = [network.names[i] for i in np.argsort(-moved, kind="stable")]
-        notes.append(
-            f"{MAX_COLUMNS} of {len(names)} columns were stressed: those that move the answers"
-            " most, by the network's gradient."
-        )
-        return [name for name in order if name in names][:MAX_COLUMNS], notes
-
-    def trials(self, name: str) -> list[Trial]:
-        """One column under each of its stresses at each strength."""
-        modality = self.model.learnt.modality(name)
-        found = []
-        for stress in modality.STRESSES:
-            for place in range(len(stress.strengths)):
-                after = self.after(name, stress, place)
-                found.append(Trial(name, stress, place, after, self.flipped(after)))
-        return found
-
-    def after(self, name: str, stress: Stress, place: int) -> Answers:
-        """Scores and decisions with the column stressed."""
-        modality = self.model.learnt.modality(name)
-        state = self.model.learnt.columns[name]
-        position = self.names.index(name)
-        rng = np.random.default_rng([self.seed, position, modality.STRESSES.index(stress)])
-        column = modality.stressed(
-            self.table[name], state, stress.name, stress.strengths[place], rng
-        )
-        scores = self.scores_with(name, column)
-        table = exchanged(self.table, name, column)
-        return Answers(scores, self.model.decided(table, scores))
-
-    def flipped(self, after: Answers) -> float:
-        """Share of the rows that are decided otherwise.
-
-        A value is decided otherwise when it moves by more than the radius of the prediction
-        intervals, or, where there are none, than the mean absolute error.
-        """
-        if self.before.scores.ndim == 2:
-            return float(np.mean(after.decided != self.before.decided))
-        if self.model.task.TARGET != "number":
-            said = [self.model.answer(one.scores, one.decided) for one in (self.before, after)]
-            before, now = (np.asarray(each["prediction"].to_pylist()) for each in said)
-            return float(np.mean(before != now))
-        moved = np.abs(after.scores - self.before.scores)
-        radius = self.model.policy.radius
-        usual = float(np.mean(np.abs(self.before.scores - self.target)))
-        return float(np.mean(moved > (usual if radius is None else radius)))
-
-    def constant(self) -> Answers:
-        """The best constant prediction for the sample."""
-        scores = self.model.task.constant(self.target, self.model.layout)
-        return Answers(scores, scores.argmax(axis=1) if scores.ndim == 2 else scores)
-
-
-def _reduced(model: Model, table: pa.Table) -> pa.Table:
-    """Costly columns read once, into what the encoder sees of them."""
-    for column in model.learnt.inputs:
-        modality = model.learnt.modality(column.name)
-        if hasattr(modality, "reduced"):
-            small = modality.reduced(table[column.name], model.learnt.columns[column.name])
-            table = exchanged(table, column.name, small)
-    return table

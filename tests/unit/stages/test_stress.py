@@ -9,14 +9,13 @@ from PIL import Image
 from safetensors.torch import load_file, save
 from sklearn.metrics import roc_auc_score
 
-from penstock import modalities
+from penstock import modalities, stressed
 from penstock.adapters.store import LocalStore
 from penstock.learning.encodings import spans
 from penstock.measure.judging import judged
 from penstock.model import Model
 from penstock.records import Column, Grouping, Layout, Objective, Policy
 from penstock.spec import Compute, Gates, ModelSpec
-from penstock.stages import stress as stage
 from penstock.stages.fit import fit
 from penstock.stages.stress import stress
 
@@ -281,7 +280,7 @@ def test_of_many_columns_those_that_move_answers_most_are_stressed(tmp_path):
     table = pa.table({f"x{n}": x[:, n] for n in range(24)} | {"y": words(x[:, 5] - x[:, 20])})
     evidence = found(fitted(tmp_path, table))
     names = {key[0] for key in records(evidence)}
-    assert len(names) == stage.MAX_COLUMNS
+    assert len(names) == stressed.MAX_COLUMNS
     assert {"x5", "x20"} <= names
     assert any("16 of 24 columns" in note for note in evidence.notes)
 
