@@ -13,7 +13,6 @@ DataFrame -> DataFrame
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +95,8 @@ def as_table(frame: pd.DataFrame, inputs: list[tuple[str, str, bool]]) -> pa.Tab
 def as_kind(column: pd.Series, kind: str) -> pa.Array:
     """One column as one of the five kinds; nulls stay nulls.
 
-    Text is trimmed and read as ``ingest`` reads it: what stands for no value is null. Numbers
+    Files are bytes, base64, or paths; see :mod:`penstock.tables.named_files`. Text is trimmed and
+    read as ``ingest`` reads it: what stands for no value is null. Numbers
     and times in text have to be plain (``1200.5``, ISO 8601).
 
     Examples
@@ -109,8 +109,7 @@ def as_kind(column: pd.Series, kind: str) -> pa.Array:
     if column.isna().all():
         return pa.nulls(len(column), KINDS[kind])
     if kind == "binary":
-        raw = [base64.b64decode(v) if isinstance(v, str) else v for v in column]
-        return pa.array(raw, pa.binary(), from_pandas=True)
+        return _as_content(column)
     values = _arrow(column, kind)
     if kind == "datetime":
         return _as_datetime(values)
@@ -143,6 +142,24 @@ def _arrow(column: pd.Series, kind: str) -> pa.Array:
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         values = trimmed(values, MISSING if kind == "string" else MISSING_NUMBER)
     return values
+
+
+def _as_content(column: pd.Series) -> pa.Array:
+    """Bytes; strings are base64, or paths below the root that the server's operator stated."""
+    from penstock.tables.named_files import contents
+
+    texts = [value if isinstance(value, str) else None for value in column]
+    named = contents(pa.array(texts, pa.string()), str(column.name)).to_pylist()
+    given = [value if isinstance(value, bytes | bytearray) else None for value in column]
+    other = [
+        value
+        for value, missing in zip(column, column.isna(), strict=True)
+        if not missing and not isinstance(value, str | bytes | bytearray)
+    ]
+    if other:
+        raise ValueError(f"{type(other[0]).__name__}; send bytes, base64 or a path")
+    kept = [bytes(g) if g is not None else n for g, n in zip(given, named, strict=True)]
+    return pa.array(kept, pa.binary())
 
 
 def _as_datetime(values: pa.Array) -> pa.Array:

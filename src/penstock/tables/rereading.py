@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from penstock.errors import BadInput, Mistake
 from penstock.records import Column
+from penstock.tables import named_files
 from penstock.tables.arrow_types import reading
 from penstock.tables.arrow_types.levels import (
     MISSING_NUMBER,
@@ -106,6 +107,8 @@ class Rereader:
     def _from_text(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
         if pa.types.is_string(self.target):
             return trimmed(raw)
+        if pa.types.is_binary(self.target):
+            return self._from_files(raw)
         if self._read is None:
             found = levels(trimmed(raw, MISSING_NUMBER))
             if not len(found.values):
@@ -121,6 +124,16 @@ class Rereader:
             self.num_unread += typed.null_count - trimmed(raw, MISSING_NUMBER).null_count
         return typed
 
+    def _from_files(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Content of the files that are named; what is not there is missing, and counted."""
+        found = named_files.contents(raw, self.column.name, lenient=True)
+        num_named = len(raw) - trimmed(raw).null_count
+        num_read = len(found) - found.null_count
+        if num_named >= LEAST_VALUES and num_read < LEAST_SHARE * num_named:
+            raise BadInput(self._wrong("hardly any value names a file, or is base64"))
+        self.num_unread += num_named - num_read
+        return pa.chunked_array([found])
+
     def _settled(self, found: Levels) -> Read | None:
         """How text becomes values: as training read it, else as most of these values say."""
         if pa.types.is_boolean(self.target):
@@ -135,8 +148,6 @@ class Rereader:
                     return partial(_times, name)
             settled = time_reading(found, force=True)
             return settled.read if settled else None
-        if pa.types.is_binary(self.target):
-            return None
         trained = _form_of(self.column.why)
         if trained and found.share(trained.matches(found.values)) >= LEAST_SHARE:
             return self._number(trained)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from penstock.errors import BadInput, Mistake
 from penstock.records import Column
+from penstock.tables import named_files
 from penstock.tables.masking import masked
 
 UNREADABLE = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
@@ -43,7 +44,8 @@ def typed_as(table: pa.Table, wanted: list[Column]) -> pa.Table:
     Raises
     ------
     BadInput
-        Naming every column that is absent or holds a value that its type cannot.
+        Naming every column that is absent or holds a value that its type cannot; a file that
+        is not there, or lies outside the stated root.
     """
     columns: dict[str, pa.ChunkedArray] = {}
     mistakes: list[Mistake] = []
@@ -53,9 +55,12 @@ def typed_as(table: pa.Table, wanted: list[Column]) -> pa.Table:
             found = "it is absent" if not times else f"it stands there {times} times"
             mistakes.append(Mistake("the column is in the input, once", found, column.name))
             continue
-        with noting(mistakes, f"the column holds {column.arrow_type}", column.name):
-            typed = _cast(table[column.name], _arrow_type(column.arrow_type))
-            columns[column.name] = masked(typed) if column.masked else typed
+        try:
+            with noting(mistakes, f"the column holds {column.arrow_type}", column.name):
+                typed = _cast(table[column.name], _arrow_type(column.arrow_type), column.name)
+                columns[column.name] = masked(typed) if column.masked else typed
+        except BadInput as error:
+            mistakes += error.mistakes
     if mistakes:
         raise BadInput(mistakes)
     return pa.table(columns)
@@ -68,7 +73,7 @@ def _arrow_type(name: str) -> pa.DataType:
     return named.get(name) or pa.type_for_alias(name)
 
 
-def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+def _cast(column: pa.ChunkedArray, wanted: pa.DataType, name: str) -> pa.ChunkedArray:
     """Values in a type, or in a wider one that encoders read as well."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -80,6 +85,8 @@ def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
     text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
     if pa.types.is_integer(wanted) and number:
         return _whole(column)
+    if pa.types.is_binary(wanted) and text:
+        return pa.chunked_array([named_files.contents(column, name)])
     if pa.types.is_boolean(wanted) and text:
         return _truth(column)
     if pa.types.is_timestamp(wanted) and text:

@@ -1,0 +1,126 @@
+"""Files that a column names: below a stated root, and nowhere else."""
+
+import base64
+import os
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from penstock.adapters.tracking.connection import quietly
+from penstock.errors import BadInput
+from penstock.records import Column
+from penstock.tables import named_files
+from penstock.tables.named_files import ROOT, contents
+from penstock.tables.rereading import Rereader
+from penstock.tables.typed import typed_as
+
+PHOTO = Column(name="photo", modality="image", arrow_type="binary")
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A stated root, with a secret beside it."""
+    folder = tmp_path / "files"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"A")
+    (folder / "deep" / "b c.png").write_bytes(b"B")
+    (tmp_path / "secret.png").write_bytes(b"SECRET")
+    monkeypatch.setenv(ROOT, str(folder))
+    return folder
+
+
+def of(*texts, **more):
+    return contents(pa.array(texts, pa.string()), "photo", **more).to_pylist()
+
+
+def test_paths_base64_and_nothing(root):
+    carried = base64.b64encode(b"C" * 100).decode()
+    lines = f"{carried[:60]}\n{carried[60:]}"
+    assert of("a.png", "./deep/b c.png", " a.png ", None, "", carried, lines) == [
+        b"A", b"B", b"A", None, None, b"C" * 100, b"C" * 100,
+    ]  # fmt: skip
+
+
+OUTSIDE = [
+    "../secret.png", "deep/../../secret.png", "deep/../a.png", "..\\secret.png", "/etc/hosts.txt",
+    "~/../secret.png", "C:\\x.png", "//host/share.png", "a.png\0.txt",
+    "a/../../files/../secret.png", ".", "deep/..", "file://secret.png/../../secret.png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("text", OUTSIDE)
+def test_what_leaves_the_root_is_refused(text, lenient, root):
+    with pytest.raises(BadInput, match="stated root") as caught:
+        of("a.png", text, lenient=lenient)
+    assert "SECRET" not in caught.value.message
+
+
+@pytest.mark.parametrize("lenient", [False, True])
+def test_links_are_followed_to_where_they_lead(root, lenient):
+    (root / "out.png").symlink_to(root.parent / "secret.png")
+    (root / "up").symlink_to(root.parent)
+    (root / "in.png").symlink_to(root / "a.png")
+    assert of("in.png") == [b"A"]
+    for text in ("out.png", "up/secret.png"):
+        with pytest.raises(BadInput, match="leads out"):
+            of(text, lenient=lenient)
+
+
+def test_folders_pipes_and_huge_files_are_refused(root, monkeypatch):
+    os.mkfifo(root / "pipe.png")
+    (root / "folder.png").mkdir()
+    monkeypatch.setattr(named_files, "MOST_BYTES", 3)
+    (root / "huge.png").write_bytes(b"1234")
+    for text, why in (("pipe.png", "plain"), ("folder.png", "plain"), ("huge.png", "MiB")):
+        with pytest.raises(BadInput, match=why):
+            of(text)
+
+
+def test_without_a_stated_root_no_path_is_read(tmp_path, monkeypatch):
+    monkeypatch.delenv(ROOT, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").write_bytes(b"A")
+    with pytest.raises(BadInput, match=f"{ROOT} is not set"):
+        of("a.png")
+    assert of("QQ==") == [b"A"]
+
+
+def test_what_is_not_there_is_a_mistake_or_missing(root):
+    with pytest.raises(BadInput, match="2 that are not") as caught:
+        of("a.png", "none.png", "no*base64")
+    assert "No such file" in caught.value.message
+    assert "neither a path with an ending nor base64" in caught.value.message
+    assert of("a.png", "none.png", "no*base64", lenient=True) == [b"A", None, None]
+
+
+def test_a_model_reads_paths_as_it_reads_bytes(root):
+    for values in (["a.png", None], ["QQ==", None]):
+        table = pa.table({"photo": pa.array(values, pa.string())})
+        assert typed_as(table, [PHOTO])["photo"].to_pylist() == [b"A", None]
+    with pytest.raises(BadInput, match="stated root"):
+        typed_as(pa.table({"photo": ["../secret.png"]}), [PHOTO])
+
+
+def test_a_server_takes_bytes_base64_and_paths_in_one_column(root):
+    with quietly():
+        from penstock.adapters.serving import as_kind, as_table
+
+    frame = pd.DataFrame({"photo": ["a.png", b"B", bytearray(b"C"), "RA==", None]})
+    read = as_table(frame, [("photo", "binary", True)])["photo"].to_pylist()
+    assert read == [b"A", b"B", b"C", b"D", None]
+    with pytest.raises(ValueError, match=r"photo.*stated root"):
+        as_table(pd.DataFrame({"photo": ["../secret.png"]}), [("photo", "binary", True)])
+    with pytest.raises(ValueError, match="list; send bytes"):
+        as_kind(pd.Series([[1, 2], "QQ=="]), "binary")
+
+
+def test_scoring_a_table_of_paths_counts_what_is_not_there(root):
+    reader = Rereader(PHOTO)
+    assert reader.read(pa.chunked_array([["a.png", "none.png", None]])).to_pylist() == [
+        b"A", None, None,
+    ]  # fmt: skip
+    assert reader.num_unread == 1
+    with pytest.raises(BadInput, match="stated root"):
+        reader.read(pa.chunked_array([["a.png", "../secret.png"]]))
