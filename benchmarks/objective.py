@@ -125,9 +125,9 @@ def tried(frame: pd.DataFrame, seed: int) -> tuple[Trial, Tried]:
             "train": store.keep_table(table.slice(cut)),
             "valid": store.keep_table(table.slice(0, cut)),
         }
-        columns = {name: (store.table(rows)["y"], None) for name, rows in parts.items()}
+        tables = {name: store.table(rows, ["y"]) for name, rows in parts.items()}
         names = list(tasks.load(layout.task).LOSSES)
-        weighing = Weighing.of(columns, layout, "")
+        weighing = Weighing.of(tables, layout, "")
         spec = ModelSpec(seed=seed)
         trial = prepare(names, weighing, parts, layout, len(frame), spec, store)
     if isinstance(trial, str):

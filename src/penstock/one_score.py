@@ -44,6 +44,13 @@ def inputs(layout: Layout) -> list[Column]:
     return layout.features
 
 
+def unfit(target: pa.ChunkedArray, order: Sequence[str]) -> tuple[str, str] | None:
+    """Nothing, but for an order that is not asked for."""
+    if order:
+        return "data.order is for data.task: ordinal", "say that task, or remove the order"
+    return None
+
+
 def learn_target(target: NDArray[Any], layout: Layout) -> dict[str, Any]:
     """Nothing."""
     return {}
@@ -113,7 +120,11 @@ def simpler(model: Any, train: pa.Table, test: pa.Table, seed: int) -> dict[str,
     left, right, categorical = matrix_of(train, test, layout, plain)
     goal = task.encode_target(train[layout.target], layout)
     estimators = task.baselines(layout, seed)
-    return baselines(estimators, (left, goal), right, categorical, len(layout.classes))
+    weight = None
+    for name in layout.named("weight"):
+        weight = train[name].cast(pa.float64(), safe=False).to_numpy()
+    given = (left, goal, weight)
+    return baselines(estimators, given, right, categorical, len(layout.classes))
 
 
 def calibration(scores: NDArray[Any], target: NDArray[Any], seed: int) -> Calibration | None:

@@ -16,7 +16,7 @@ from penstock.fingerprint import canonical, of_bytes
 
 Role = Literal[
     "feature", "target", "split", "group", "time", "metadata", "left_out",
-    "user", "item", "feedback",
+    "user", "item", "feedback", "weight",
 ]  # fmt: skip
 
 

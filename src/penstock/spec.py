@@ -15,7 +15,9 @@ from penstock import plugins
 from penstock.errors import did_you_mean
 from penstock.evidence import Action
 
-Task = Literal["auto", "classification", "regression", "ranking", "next_token"]
+Task = Literal[
+    "auto", "classification", "ordinal", "regression", "count", "ranking", "next_token",
+]  # fmt: skip
 NOT_READ = ("identifier", "constant", "exclude")
 """What may be said of a column instead of a modality: no network reads it."""
 
@@ -78,8 +80,15 @@ class Data(Part):
     task: Task = Field(
         "auto",
         description="auto: text, booleans, path groups and integers of up to 20 levels are"
-        " classes, any other number is a regression. ranking: the target is an item that users"
-        " took; next_token: the target is a text, predicted token by token.",
+        " classes, any other number is a regression. ordinal: classes that have an order; count:"
+        " whole numbers from 0 on, how often something happens; ranking: the target is an item"
+        " that users took; next_token: the target is a text, predicted token by token.",
+    )
+    order: list[str] = Field(
+        [], description="For ordinal: the classes, the lowest first; empty: the numbers' order."
+    )
+    weight: str = Field(
+        "", description="Column that says how much a row counts in training; no feature."
     )
     user: str = Field("", description="For a ranking: column that says who took the item.")
     feedback: str = Field(

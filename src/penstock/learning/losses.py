@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -61,13 +62,35 @@ def huber(outputs: Tensor, target: Tensor) -> Tensor:
     return F.huber_loss(values, wanted, reduction="none").mean(dim=1)
 
 
+def poisson(outputs: Tensor, target: Tensor) -> Tensor:
+    """Negative log-likelihood of a count whose logarithm of the mean is the output, less what does
+    not depend on it. ``target`` is ``float32[batch]``."""
+    logs = outputs[:, :, 0].clamp(-MOST_LOG, MOST_LOG)
+    return (logs.exp() - target[:, None] * logs).mean(dim=1)
+
+
+def ranked_probability(outputs: Tensor, target: Tensor) -> Tensor:
+    """Ranked probability score (Epstein, 1969) of classes in their order.
+
+    ``target`` is ``int64[batch]``.
+    """
+    reached = outputs.softmax(dim=2).cumsum(dim=2)[:, :, :-1]
+    steps = torch.arange(reached.shape[2], device=outputs.device)
+    truth = (steps >= target[:, None]).to(reached.dtype)
+    return (reached - truth[:, None]).square().mean(dim=2).mean(dim=1)
+
+
 LOSSES: dict[str, Loss] = {
     "cross_entropy": cross_entropy,
     "class_weighted": cross_entropy,
     "squared_error": squared_error,
     "absolute_error": absolute_error,
     "huber": huber,
+    "poisson": poisson,
+    "ranked_probability": ranked_probability,
 }
+MOST_LOG = 30.0
+"""Logarithms of expected counts end here: e**30 is beyond any count."""
 BALANCED = frozenset({"class_weighted"})
 """Losses whose rows weigh so that each class counts the same; the weights come with the rows."""
 ESTIMATES = {
@@ -76,6 +99,8 @@ ESTIMATES = {
     "squared_error": "the mean",
     "absolute_error": "the median",
     "huber": "the mean of near rows, while far rows count less: between mean and median",
+    "poisson": "the expected count",
+    "ranked_probability": "the probability of each class, by how many steps it is off",
 }
 """What each loss makes the network estimate."""
 

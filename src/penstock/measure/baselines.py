@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from penstock.measure.matrix import Matrix
 
 if TYPE_CHECKING:
+    from penstock.measure.metrics import Metric
     from penstock.records import Layout
 
 MIN_LEVEL_ROWS = 10
@@ -38,6 +39,8 @@ class Baseline:
         Whether the gain over it has to be shown, or a lack of it.
     remedy : str
         What to do where the model does not beat it.
+    decided : array or None
+        What the task decides on these scores; None: the most probable class.
     """
 
     scores: NDArray[Any]
@@ -45,11 +48,20 @@ class Baseline:
     notes: list[str]
     burden: Literal["prove", "disprove"] = "disprove"
     remedy: str = ""
+    decided: NDArray[Any] | None = None
+
+    def measure(
+        self, metric: Metric, target: NDArray[Any], rows: NDArray[np.int64] | None = None
+    ) -> float:
+        """A metric of these scores, on some of the rows."""
+        picked = slice(None) if rows is None else rows
+        decided = None if self.decided is None else self.decided[picked]
+        return metric.measure(target[picked], self.scores[picked], decided)
 
 
 def baselines(
     estimators: dict[str, Any],
-    train: tuple[NDArray[np.float64], NDArray[Any]],
+    train: tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64] | None],
     test: NDArray[np.float64],
     categorical: list[bool],
     num_classes: int,
@@ -60,8 +72,8 @@ def baselines(
     ----------
     estimators : dict of str to scikit-learn estimator
         From the task: ``trivial``, ``linear`` and ``boosting``.
-    train : (float64[n, d], int64[n] or float64[n])
-        Matrix and target of the training rows; nan is missing.
+    train : (float64[n, d], int64[n] or float64[n], float64[n] or None)
+        Matrix and target of the training rows, and what each counts; nan is missing.
     test : float64[m, d]
         Matrix of the test rows.
     categorical : list of bool
@@ -90,7 +102,7 @@ REMEDIES = {
 def _baseline(
     name: str,
     estimator: Any,
-    train: tuple[NDArray[np.float64], NDArray[Any]],
+    train: tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64] | None],
     test: NDArray[np.float64],
     categorical: list[bool],
     num_classes: int,
@@ -107,7 +119,10 @@ def _baseline(
         estimator.set_params(categorical_features=categorical)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        estimator.fit(*train)
+        matrix, target, weight = train
+        last = f"{estimator.steps[-1][0]}__" if hasattr(estimator, "steps") else ""
+        weighted = {} if weight is None else {f"{last}sample_weight": weight / weight.mean()}
+        estimator.fit(matrix, target, **weighted)
     seconds = time.monotonic() - started
     stopped = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     notes = [f"The {name} baseline stopped before it had converged."] if stopped else []

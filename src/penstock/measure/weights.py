@@ -5,19 +5,21 @@ codes -> weight of each cell (group, label) -> weight of each row
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def balanced(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+def balanced(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Weights under which each label weighs the same in sum, ``float64[groups, labels]``.
 
     ``n / (num_labels * n_label)``, scikit-learn's ``balanced``; labels without a row are none.
 
     Parameters
     ----------
-    counts : int[groups, labels]
-        Training rows in each cell, from :func:`cells`.
+    counts : [groups, labels]
+        Training rows in each cell, or their weight, from :func:`cells`.
 
     Examples
     --------
@@ -31,7 +33,7 @@ def balanced(counts: NDArray[np.integer]) -> NDArray[np.float64]:
     return np.tile(each, (len(counts), 1))
 
 
-def independent(counts: NDArray[np.integer]) -> NDArray[np.float64]:
+def independent(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Weights under which label and group are independent, ``float64[groups, labels]``.
 
     ``P(group) P(label) / P(group, label)`` over the training rows (Kamiran and Calders, 2012,
@@ -48,27 +50,26 @@ def independent(counts: NDArray[np.integer]) -> NDArray[np.float64]:
 
 
 def cells(
-    groups: NDArray[np.int64], labels: NDArray[np.int64], num_groups: int, num_labels: int
-) -> NDArray[np.int64]:
-    """Number of rows in each cell, ``int64[groups, labels]``."""
-    flat = np.bincount(groups * num_labels + labels, minlength=num_groups * num_labels)
+    groups: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    num_groups: int,
+    num_labels: int,
+    weights: NDArray[np.float64] | None = None,
+) -> NDArray[Any]:
+    """Number of rows in each cell, ``int64[groups, labels]``; or the sum of their weights."""
+    flat = np.bincount(groups * num_labels + labels, weights, minlength=num_groups * num_labels)
     return flat.reshape(num_groups, num_labels)
 
 
-def normalised(weights: NDArray[np.float64], counts: NDArray[np.integer]) -> NDArray[np.float64]:
-    """The same weights with mean 1 over the rows that were counted."""
-    return weights * (counts.sum() / (weights * counts).sum())
-
-
-def effective_rows(weights: NDArray[np.float64], counts: NDArray[np.integer]) -> float:
+def effective_rows(weights: NDArray[np.float64]) -> float:
     """How many equally weighted rows are as informative: ``(sum w)**2 / sum w**2`` (Kish, 1965).
 
     Examples
     --------
-    >>> effective_rows(np.array([[1.0, 1.0]]), np.array([[3, 1]]))
-    4.0
+    >>> effective_rows(np.ones(4)), effective_rows(np.array([1.0, 0.0]))
+    (4.0, 1.0)
     """
-    return float((weights * counts).sum() ** 2 / (weights**2 * counts).sum())
+    return float(weights.sum() ** 2 / (weights**2).sum())
 
 
 def quartiles(values: NDArray[np.float64]) -> NDArray[np.float64]:

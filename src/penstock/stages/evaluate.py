@@ -9,6 +9,7 @@ Fitted, test rows -> Scorecard
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,10 @@ def evaluate(
     decided = model.decided(table, scores)
     progress(1, 3, "baselines")
     past = store.table(train)
-    others = task.simpler(model, past, table, seed)
+    others = {
+        name: replace(other, decided=tasks.plainly(task, other.scores))
+        for name, other in task.simpler(model, past, table, seed).items()
+    }
     progress(2, 3, "intervals")
     estimates = measured(task.metrics(layout), target, scores, decided, seed)
     checks = [
@@ -100,7 +104,7 @@ def evaluate(
     return Scorecard(
         metrics=estimates,
         baselines={
-            name: {m: metrics.of(m).measure(target, other.scores) for m in estimates}
+            name: {m: other.measure(metrics.of(m), target) for m in estimates}
             for name, other in others.items()
         },
         predictions=store.keep_table(predictions),
@@ -162,7 +166,7 @@ def gains(
 
     def measure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         mine = measure_one(target[rows], scores[rows], decided[rows])
-        theirs = [measure_one(target[rows], other.scores[rows]) for other in others.values()]
+        theirs = [other.measure(metrics.of(name), target, rows) for other in others.values()]
         return np.array([metrics.gain(name, mine, value) for value in theirs])
 
     values = measure(np.arange(len(target)))
@@ -268,7 +272,7 @@ def _metrics_table(
     for name, estimate in estimates.items():
         record = {"metric": name, MODEL: estimate.value, "low": estimate.low, "high": estimate.high}
         for baseline, other in others.items():
-            record[baseline] = metrics.of(name).measure(target, other.scores)
+            record[baseline] = other.measure(metrics.of(name), target)
         records.append(record)
     seconds = ", ".join(f"{name} {other.seconds:.1f} s" for name, other in others.items())
     note = f"Intervals: 95%, bootstrap over test rows. Baselines were trained in: {seconds}."
@@ -278,8 +282,7 @@ def _metrics_table(
 def _baselines_figure(
     name: str, estimates: dict[str, Estimate], others: dict[str, Baseline], target: NDArray[Any]
 ) -> Figure:
-    measure = metrics.of(name).measure
-    theirs = [float(measure(target, other.scores)) for other in others.values()]
+    theirs = [other.measure(metrics.of(name), target) for other in others.values()]
     mine = estimates[name]
     gaps: list[float | None] = [None] * len(theirs)
     return Figure(

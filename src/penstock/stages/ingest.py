@@ -27,7 +27,7 @@ from penstock import modalities, plugins, tasks
 from penstock.errors import BadInput, Mistake
 from penstock.records import Column, Layout, Rows, Snapshot
 from penstock.tables import columns, target
-from penstock.tables.agreement import check_columns, divides, layout_of
+from penstock.tables.agreement import check_columns, divides, layout_of, weighs
 from penstock.tables.columns import Survey
 from penstock.tables.inventory import Tally, evidence_of
 from penstock.tables.target import Target
@@ -153,9 +153,8 @@ def _survey(
     raw: Raw, source: ports.Source, data: spec.Data, split: spec.SplitSpec
 ) -> tuple[dict[str, Survey], Target]:
     """Survey every column; BadInput with all that contradicts the spec."""
-    goal, mistakes = target.plan(
-        data.target, raw.column(data.target), data.task, source.kinds.get(data.target, "")
-    )
+    kind = source.kinds.get(data.target, "")
+    goal, mistakes = target.plan(data.target, raw.column(data.target), data.task, kind, data.order)
     surveys = {}
     for name in raw.names:
         said = data.features.get(name)
@@ -166,6 +165,8 @@ def _survey(
         mistakes += wrong
         if name == split.column:
             mistakes += divides(split, surveys[name], column)
+        if name == data.weight:
+            mistakes += weighs(surveys[name], column)
     if mistakes or goal is None:
         raise BadInput(mistakes)
     return surveys, goal
@@ -205,7 +206,7 @@ def _write(
         )
         _require_rows(targets, tally, layout, source)
     if tasks.load(goal.task).TARGET == "classes":
-        layout = layout.model_copy(update={"classes": target.classes(targets.unique())})
+        layout = layout.model_copy(update={"classes": target.classes(targets.unique(), goal.order)})
     return Snapshot(
         rows=writer.rows,
         layout=layout,

@@ -73,8 +73,10 @@ def objective(
     began = time.perf_counter()
     goal = tasks.objective_of(spec, layout)
     parts = {"train": train, "valid": valid}
-    columns = {name: _columns(rows, layout, reweighed, store) for name, rows in parts.items()}
-    weighing = Weighing.of(columns, layout, reweighed)
+    read = [layout.target, *layout.named("weight"), *([reweighed] if reweighed else [])]
+    read = list(dict.fromkeys(read))
+    tables = {name: store.table(rows, read) for name, rows in parts.items()}
+    weighing = Weighing.of(tables, layout, reweighed)
     task = _task(layout)
     names = list(dict.fromkeys([goal.loss, *losses.of_task(layout.task, task.LOSSES)]))
     trial: Trial | str = task.NOT_APPLICABLE.get("trial", "objective.trial_rows is 0")
@@ -96,14 +98,6 @@ def objective(
 
 def _task(layout: Layout) -> tasks.Task:
     return tasks.load(layout.task)
-
-
-def _columns(
-    rows: Rows, layout: Layout, reweighed: str, store: Store
-) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
-    names = list(dict.fromkeys([layout.target, *([reweighed] if reweighed else [])]))
-    table = store.table(rows, names)
-    return table[layout.target], table[reweighed] if reweighed else None
 
 
 def _keep(weight: NDArray[np.float64] | None, store: Store) -> Rows | None:
@@ -165,8 +159,9 @@ class Trial:
         runs = trials.trial(self.quick.network, contenders, self.train, self.valid, fold, schedule)
         for done, (number, name, outputs) in enumerate(runs, start=1):
             scores, truth = task.decode(outputs, learnt.target), self.target[fold == number]
+            decided = tasks.plainly(task, scores)
             for metric, each in values[name].items():
-                each.append(metrics.of(metric).measure(truth, scores))
+                each.append(metrics.of(metric).measure(truth, scores, decided))
             if not layout.classes:
                 squares[name].append(np.square(scores - truth))
             progress(done, trials.FOLDS * len(names), f"trial of {name}")

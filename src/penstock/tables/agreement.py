@@ -42,7 +42,9 @@ def check_columns(names: list[str], data: spec.Data, split: spec.SplitSpec) -> N
     asked += [("data.sensitive", name) for name in data.sensitive]
     asked += [("data.features", name) for name in data.features]
     asked += [("data.context", name) for name in data.context]
-    asked += [(f"data.{f}", name) for f in ("user", "feedback") if (name := getattr(data, f))]
+    asked += [
+        (f"data.{f}", name) for f in ("user", "feedback", "weight") if (name := getattr(data, f))
+    ]
     if split.column:
         asked.append(("split.column", split.column))
     mistakes = [_absent(where, name, names) for where, name in asked if name not in names]
@@ -70,6 +72,9 @@ def check_columns(names: list[str], data: spec.Data, split: spec.SplitSpec) -> N
         mistakes.append(
             Mistake("the target does not divide the rows", split.column, "split.column")
         )
+    if data.weight and data.weight in (data.target, split.column, *data.sensitive):
+        rule = "the weight is a column of its own"
+        mistakes.append(Mistake(rule, f"{data.weight} has another use too", "data.weight"))
     if data.target in data.sensitive:
         mistakes.append(
             Mistake("a sensitive column is not the target", data.target, "data.sensitive")
@@ -149,6 +154,24 @@ def _varies(typed: pa.ChunkedArray, where: str) -> list[Mistake]:
     if pc.count_distinct(typed).as_py() > 1:
         return []
     return [Mistake("a split column has at least two values", "one value", where, "name another")]
+
+
+def weighs(found: Survey, raw: pa.ChunkedArray) -> list[Mistake]:
+    """What keeps a column from saying how much each row counts."""
+    where, rule = f"data.weight: {found.name}", "a weight is a finite number of at least 0"
+    remedy = "mend these rows, or leave them out of the source"
+    typed = found.reading.read(raw) if found.reading else None
+    if typed is None or not (pa.types.is_integer(typed.type) or pa.types.is_floating(typed.type)):
+        return [Mistake(rule, found.why or "values that are no numbers", where, "name another")]
+    values = pc.cast(typed, pa.float64())
+    negative = pc.sum(pc.less(values, 0)).as_py() or 0
+    told = [f"{values.null_count} rows without one"] if values.null_count else []
+    told += [f"{negative} negative ones"] if negative else []
+    if told:
+        return [Mistake(rule, ", ".join(told), where, remedy)]
+    if not pc.sum(values).as_py() > 0:
+        return [Mistake("some row has a weight", "0 in every row", where, "name another column")]
+    return []
 
 
 def _names_parts(typed: pa.ChunkedArray, where: str) -> list[Mistake]:
@@ -266,6 +289,8 @@ def _role(survey: Survey, kind: str, data: spec.Data, split: spec.SplitSpec) -> 
             "column": "split", "group": "group", "time": "time", "per_user": "time", "auto": "time",
         }  # fmt: skip
         return roles[split.strategy]
+    if survey.name == data.weight:
+        return "weight"
     if survey.name in (data.user, data.feedback):
         return "user" if survey.name == data.user else "feedback"
     if survey.usable and data.user and survey.name not in data.context:

@@ -5,6 +5,7 @@ raw target column -> :class:`Target`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 
 from penstock import tasks
 from penstock.errors import Mistake
+from penstock.modalities import set as sets
 from penstock.tables import arrow_types
 from penstock.tables.arrow_types import Read, Reading
 
@@ -38,16 +40,19 @@ class Target:
         Rows without a target.
     why : str
         Why this task.
+    order : tuple of str
+        The classes in their order, where the spec says one.
     """
 
     task: str
     reading: Reading
     num_null: int
     why: str
+    order: tuple[str, ...] = ()
 
 
 def plan(
-    name: str, raw: pa.ChunkedArray, task: str, kind: str
+    name: str, raw: pa.ChunkedArray, task: str, kind: str, order: Sequence[str] = ()
 ) -> tuple[Target | None, list[Mistake]]:
     """Decide the task and how the target is read.
 
@@ -61,6 +66,8 @@ def plan(
         As the spec says: ``auto``, or a name in ``penstock.tasks``.
     kind : str
         ``category`` when it is a named group of a path.
+    order : sequence of str
+        The classes in their order, where the spec says one.
     """
     wanted = "" if task == "auto" else tasks.load(task).TARGET
     if wanted in ("category", "text"):
@@ -77,6 +84,8 @@ def plan(
     number = pa.types.is_integer(typed.type) or pa.types.is_floating(typed.type)
     if not number and not (pa.types.is_string(typed.type) or pa.types.is_boolean(typed.type)):
         return None, [_not_a_target(name, f"values of type {typed.type}")]
+    if task == "auto" and (several := _several(raw, typed)):
+        return None, [_several_labels(name, several)]
     chosen, why = (task, "said in data.task") if task != "auto" else _infer(typed, number)
     if tasks.load(chosen).TARGET == "number":
         if not number:
@@ -87,7 +96,10 @@ def plan(
         if mistakes:
             return None, mistakes
         read = _class_reading(reading, typed)
-    return Target(chosen, read, typed.null_count, why), []
+    if unfit := tasks.load(chosen).unfit(read.read(raw), order):
+        rule, (found, remedy) = f"the target is one that the task {chosen} predicts", unfit
+        return None, [Mistake(rule, found, f"data.target: {name}", remedy)]
+    return Target(chosen, read, typed.null_count, why, tuple(order)), []
 
 
 def _any_text(name: str, raw: pa.ChunkedArray, task: str) -> tuple[Target | None, list[Mistake]]:
@@ -105,8 +117,8 @@ def _any_text(name: str, raw: pa.ChunkedArray, task: str) -> tuple[Target | None
     return Target(task, reading, num_null, "said in data.task"), []
 
 
-def classes(levels: pa.Array) -> list[str]:
-    """Class names in encoding order: numbers by size, anything else by spelling.
+def classes(levels: pa.Array, order: Sequence[str] = ()) -> list[str]:
+    """Class names in encoding order: as said; else numbers by size, anything else by spelling.
 
     Examples
     --------
@@ -114,6 +126,8 @@ def classes(levels: pa.Array) -> list[str]:
     (['1', '9', '10'], ['false', 'true'])
     """
     names = sorted(set(pc.cast(levels.drop_null(), pa.string()).to_pylist()))
+    if order:
+        return [name for name in order if name in names]
     try:
         return sorted(names, key=lambda name: (float(name), name))
     except ValueError:
@@ -151,6 +165,24 @@ def _then_cast(reading: Reading, target: pa.DataType) -> Reading:
     read: Read = reading.read
     return Reading(
         target, lambda column: pc.cast(read(column), target), reading.tokens, reading.why
+    )
+
+
+def _several(raw: pa.ChunkedArray, typed: pa.ChunkedArray) -> str:
+    """What shows that a row has several labels; empty when it has one."""
+    if pa.types.is_list(raw.type) or pa.types.is_large_list(raw.type):
+        return "a list in each row"
+    sign = sets.delimiter_of(typed) if pa.types.is_string(typed.type) else ""
+    return f"labels that stand side by side, with {sign!r} between them" if sign else ""
+
+
+def _several_labels(name: str, found: str) -> Mistake:
+    return Mistake(
+        "a row has one label; multi-label targets are not predicted",
+        found,
+        f"data.target: {name}",
+        "make a column of yes and no for each label, and a pipeline for each that matters; or say"
+        " data.task: classification to take each combination for a class",
     )
 
 

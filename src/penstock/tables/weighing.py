@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from penstock import tasks
@@ -34,6 +35,8 @@ class Weighing:
         Training rows.
     reweighed : str
         The column that makes the groups; empty: none.
+    given : dict of str to float64[n]
+        By part: what ``data.weight`` says of each row; empty: nothing.
     """
 
     target: dict[str, NDArray[Any]]
@@ -43,12 +46,13 @@ class Weighing:
     group_names: list[str]
     counts: NDArray[np.int64]
     reweighed: str
+    given: dict[str, NDArray[np.float64]]
 
     @classmethod
-    def of(cls, columns: dict[str, Any], layout: Layout, reweighed: str) -> Weighing:
-        """From the target column, and the one that makes groups, of each part."""
+    def of(cls, tables: dict[str, pa.Table], layout: Layout, reweighed: str) -> Weighing:
+        """From the rows of each part: the target, and the columns that make groups and weights."""
         task = tasks.load(layout.task)
-        target = {name: task.encode_target(column, layout) for name, (column, _) in columns.items()}
+        target = {n: task.encode_target(t[layout.target], layout) for n, t in tables.items()}
         label_names, coded = list(layout.classes), target
         if not layout.classes and "reweighing" in task.NOT_APPLICABLE:
             label_names = ["all"]
@@ -59,37 +63,47 @@ class Weighing:
             coded = {name: np.searchsorted(edges, values) for name, values in target.items()}
         group_names, grouped = ["all"], {n: np.zeros(len(v), np.int64) for n, v in target.items()}
         if reweighed:
-            grouping = groups.learn(columns["train"][1], reweighed)
+            grouping = groups.learn(tables["train"][reweighed], reweighed)
             group_names = groups.names_of(grouping)
-            grouped = {
-                name: groups.codes(column, grouping) for name, (_, column) in columns.items()
-            }
+            grouped = {n: groups.codes(t[reweighed], grouping) for n, t in tables.items()}
+        given = {n: _numbers(t[name]) for name in layout.named("weight") for n, t in tables.items()}
         counts = weights.cells(grouped["train"], coded["train"], len(group_names), len(label_names))
-        return cls(target, coded, grouped, label_names, group_names, counts, reweighed)
+        return cls(target, coded, grouped, label_names, group_names, counts, reweighed, given)
 
     def weighs(self, loss: str) -> bool:
         """Whether rows count differently under this loss."""
-        return bool(self.reweighed) or loss in losses.BALANCED
+        return bool(self.reweighed or self.given) or loss in losses.BALANCED
 
     def cells(self, loss: str) -> NDArray[np.float64]:
-        """Weight of each cell, ``float64[groups, labels]``, mean 1 over the training rows."""
+        """What a row of each cell counts, ``float64[groups, labels]``, beside its own weight."""
+        groups, labels, shape = self.groups["train"], self.labels["train"], self.counts.shape
+        mass = weights.cells(groups, labels, shape[0], shape[1], self.given.get("train"))
         each = np.ones(self.counts.shape)
         if self.reweighed:
-            each = each * weights.independent(self.counts)
+            each = each * weights.independent(mass)
         if loss in losses.BALANCED:
-            each = each * weights.balanced(self.counts)
-        return weights.normalised(each, self.counts)
+            each = each * weights.balanced(mass)
+        return each
+
+    def _raw(self, loss: str, part: str) -> NDArray[np.float64]:
+        each = self.cells(loss)[self.groups[part], self.labels[part]]
+        return each * self.given[part] if self.given else each
 
     def weights(self, loss: str, part: str) -> NDArray[np.float64] | None:
-        """Weight of each row, by the training rows' rule; None where all count the same."""
+        """Weight of each row, by the training rows' rule: their mean is 1. None where all count
+        the same."""
         if not self.weighs(loss):
             return None
-        each: NDArray[np.float64] = self.cells(loss)[self.groups[part], self.labels[part]]
+        each: NDArray[np.float64] = self._raw(loss, part) / self._raw(loss, "train").mean()
         return each
 
     def table(self, loss: str) -> Table:
-        """Rows and weight of each cell."""
-        each = self.cells(loss)
+        """Rows and mean weight of each cell."""
+        rows = self.weights(loss, "train")
+        assert rows is not None
+        groups, labels, shape = self.groups["train"], self.labels["train"], self.counts.shape
+        total = weights.cells(groups, labels, shape[0], shape[1], rows)
+        each = total / np.maximum(self.counts, 1)
         records = [
             {
                 "group": group,
@@ -101,12 +115,17 @@ class Weighing:
             for y, label in enumerate(self.label_names)
             if self.counts[g, y]
         ]
-        rules = [f"label and {self.reweighed} independent"] if self.reweighed else []
+        rules = ["each row counts what data.weight says"] if self.given else []
+        rules += [f"label and {self.reweighed} are independent"] if self.reweighed else []
         rules += ["each class counts the same"] if loss in losses.BALANCED else []
-        left = weights.effective_rows(each, self.counts)
         note = (
-            f"Weights that make {' and '.join(rules)}; so weighted, {int(self.counts.sum())} rows"
-            f" are worth {left:.0f} equal ones. Cells without a training row weigh like the mean"
-            " or by their class alone."
+            f"So weighted that {' and '.join(rules)}; {len(rows)} rows are then worth"
+            f" {weights.effective_rows(rows):.0f} equal ones. It is training that is weighted:"
+            " on validation it stops by the same weights, in the test each row counts once."
         )
         return Table.of("What each training row counts", records, note)
+
+
+def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    numbers: NDArray[np.float64] = column.cast(pa.float64(), safe=False).to_numpy()
+    return numbers

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from penstock import one_score, plugins
 from penstock.errors import BadInput, Mistake
-from penstock.records import Objective
+from penstock.records import Objective, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from penstock.measure.metrics import Metric
     from penstock.measure.predictions import Answers
     from penstock.model import Learnt, Model
-    from penstock.records import Column, Layout, Policy
+    from penstock.records import Column, Layout
     from penstock.spec import ModelSpec, ObjectiveSpec
 
 
@@ -90,6 +90,11 @@ class Task(Protocol):
         """``int64[n]`` class codes, ``float64[n]`` values, or what ``row_losses`` reads; no nulls.
 
         Called for any part, before and after training: it depends on the value and the layout.
+        """
+
+    def unfit(self, target: pa.ChunkedArray, order: Sequence[str]) -> tuple[str, str] | None:
+        """What these values have that its target cannot have, and what to do about it; None when
+        it can predict them. ``order`` are the classes as ``data.order`` says them.
         """
 
     def learn_target(self, target: np.ndarray, layout: Layout) -> dict[str, Any]:
@@ -227,6 +232,13 @@ class _Completed:
 def load(name: str) -> Task:
     """The task of this name; KeyError when there is none."""
     return cast(Task, _Completed(plugins.load(__name__, name)))
+
+
+def plainly(task: Task, scores: np.ndarray) -> np.ndarray:
+    """What a task decides on scores where no policy was chosen for them."""
+    import numpy as np
+
+    return task.decided(scores, Policy(), [], np.zeros(len(scores), dtype=np.int64))
 
 
 def not_applicable(task: Task, what: str) -> list[str]:

@@ -22,7 +22,7 @@ def scores(train, goal, test, task="classification", classes=("a", "b")):
     plan = layout(task, classes)
     x, x_test, categorical = matrix_of(train, test, plan, {})
     estimators = tasks.load(task).baselines(plan, seed=0)
-    return baselines(estimators, (x, goal), x_test, categorical, len(plan.classes))
+    return baselines(estimators, (x, goal, None), x_test, categorical, len(plan.classes))
 
 
 def rows(n=300, seed=0):

@@ -460,3 +460,59 @@ def test_sets_are_read_as_such_written_or_as_lists(tmp_path, as_lists):
     column = snapshot.layout.column("genres")
     assert (column.modality, column.role) == ("set", "feature")
     assert rows["genres"].to_pylist() == genres
+
+
+def test_ordered_classes_keep_the_order_that_is_said(tmp_path):
+    table = text(y=cycle("good", "bad", "best", "fair"))
+    order = ["bad", "fair", "good", "best"]
+    snapshot, _ = taken(tmp_path, table, task="ordinal", order=order)
+    assert (snapshot.layout.task, snapshot.layout.classes) == ("ordinal", order)
+
+
+@pytest.mark.parametrize(
+    ("y", "said", "message"),
+    [
+        (cycle("low", "high"), {"task": "ordinal"}, "data.order is empty"),
+        (cycle("low", "high"), {"task": "ordinal", "order": ["low", "top"]}, "name: high"),
+        (cycle("low", "high"), {"order": ["low", "high"]}, "data.order is for data.task: ordinal"),
+        (cycle("1.5", "2"), {"task": "count"}, "values with decimals, such as 1.5"),
+        (cycle("-1", "2", "3"), {"task": "count"}, "negative values, down to -1"),
+    ],
+)
+def test_a_target_that_its_task_cannot_predict(tmp_path, y, said, message):
+    assert message in refused(tmp_path, text(y=y), **said)
+
+
+@pytest.mark.parametrize("as_lists", [False, True])
+def test_several_labels_in_a_row_are_refused_by_name(tmp_path, as_lists):
+    names = ["spam", "sale", "news", "work", "kids"]
+    rows = [[names[i % 5], names[i * 7 % 4 + 1]] for i in range(N)]
+    y = pa.array(rows) if as_lists else pa.array(["|".join(row) for row in rows])
+    said = refused(tmp_path, pa.table({"x": np.arange(N) / 3, "y": y}))
+    assert "multi-label targets are not predicted" in said
+    assert "a pipeline for each" in said
+
+
+def test_a_weight_is_no_feature(tmp_path):
+    snapshot, rows = taken(tmp_path, text(w=cycle("1", "2.5"), y=LABELS), weight="w")
+    assert snapshot.layout.named("weight") == ["w"]
+    assert [column.name for column in snapshot.layout.features] == ["x"]
+    assert rows["w"].to_pylist()[:2] == [1.0, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (cycle("1", "-2", ""), "13 rows without one, 13 negative ones"),
+        (cycle("inf", "1"), "20 rows without one"),
+        (["0"] * N, "0 in every row"),
+        (cycle("a", "b"), "weight is a finite number"),
+    ],
+)
+def test_a_weight_that_weighs_nothing(tmp_path, values, message):
+    assert message in refused(tmp_path, text(w=values, y=LABELS), weight="w")
+
+
+def test_a_weight_has_no_other_use(tmp_path):
+    said = refused(tmp_path, text(w=cycle("1", "2"), y=LABELS), weight="w", sensitive=["w"])
+    assert "the weight is a column of its own" in said

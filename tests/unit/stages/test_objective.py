@@ -239,8 +239,8 @@ def quiet(done, total, note=""):
 def prepared(folder, frame, model):
     """The losses of the frame's task, and a trial of them."""
     case = Case(folder, frame)
-    columns = {name: (pa.chunked_array([part.y]), None) for name, part in case.frames.items()}
-    weighing = Weighing.of(columns, case.layout, "")
+    tables = {name: pa.table({"y": part.y}) for name, part in case.frames.items()}
+    weighing = Weighing.of(tables, case.layout, "")
     parts = {"train": case.train, "valid": case.valid}
     offered = list(tasks.load(case.layout.task).LOSSES)
     return offered, prepare(offered, weighing, parts, case.layout, 6000, model, case.store)
