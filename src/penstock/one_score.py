@@ -90,7 +90,28 @@ def network(learnt: Any) -> Any:
         name: learnt.modality(name).encoder(state, learnt.spec)
         for name, state in learnt.columns.items()
     }
-    return Network(encoders, learnt.task.num_outputs(learnt.layout), shape_of(learnt.spec))
+    num_outputs, share = learnt.task.num_outputs(learnt.layout), learnt.spec.column_dropout
+    return Network(encoders, num_outputs, shape_of(learnt.spec), missing(learnt), share)
+
+
+def missing(learnt: Any) -> dict[str, dict[str, Any]]:
+    """What a missing value is encoded as, of columns that could drown those beside them.
+
+    That are those whose values no matrix of numbers holds (texts, images, sounds), where a column
+    of another kind stands beside them.
+    """
+    import torch
+
+    loud = [name for name in learnt.columns if hasattr(learnt.modality(name), "plain")]
+    if len(loud) == len(learnt.columns):
+        return {}
+    found = {}
+    for name in loud:
+        modality = learnt.modality(name)
+        nothing = pa.nulls(1, pa.binary() if modality.HOLDS == "bytes" else pa.string())
+        arrays = modality.encode(pa.chunked_array([nothing]), learnt.columns[name])
+        found[name] = {key: torch.from_numpy(array) for key, array in arrays.items()}
+    return found
 
 
 def loss(name: str, learnt: Any, network: Any) -> Loss:

@@ -267,6 +267,13 @@ class ModelSpec(Part):
     width: int = Field(0, ge=0, le=8192, description="Hidden units a layer; 0: default.")
     depth: int = Field(0, ge=0, le=64, description="Hidden layers; 0: default.")
     dropout: float = Field(-1.0, ge=-1, lt=1, description="Hidden dropout; -1: default.")
+    column_dropout: float = Field(
+        -1.0,
+        ge=-1,
+        lt=1,
+        description="Share of rows in which an image, text or sound beside other columns is hidden"
+        " while learning; -1: default.",
+    )
     members: int = Field(
         0, ge=0, le=128, description="Ensemble members in one network; 0: default."
     )
@@ -329,6 +336,9 @@ class Gates(Part):
         0, "Columns, or pairs, that carry the label as only a copy of it would."
     )
     equal_rows: Gate = _refuse(0.01, "Share of test rows that stand in train, above chance.")
+    near_rows: Gate = _warn(
+        0.1, "Share of test rows nearly equal to a train row, in texts and the like."
+    )
     group_overlap: Gate = _refuse(0, "Groups on both sides of the split.")
     time_overlap: Gate = _refuse(0, "Share of test rows not later than the last train row.")
     part_difference: Gate = _warn(

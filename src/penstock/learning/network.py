@@ -44,10 +44,27 @@ class Network(nn.Module):
         Outputs of each member's head.
     shape : Shape
         Sizes of the backbone.
+    missing : dict of str to dict of str to Tensor, optional
+        Columns that are hidden now and then while learning, and what a missing value is encoded
+        as: named arrays of one row. No text, image or sound then drowns the columns beside it,
+        and a row without it is a row of a known kind (modality dropout; Neverova et al., 2016).
+    hidden : float
+        Share of the rows in which each of them is hidden, each by its own lot.
     """
 
-    def __init__(self, encoders: dict[str, nn.Module], num_outputs: int, shape: Shape):
+    def __init__(
+        self,
+        encoders: dict[str, nn.Module],
+        num_outputs: int,
+        shape: Shape,
+        missing: dict[str, dict[str, Tensor]] | None = None,
+        hidden: float = 0.0,
+    ):
         super().__init__()
+        self.hidden_share = hidden
+        self.missing = nn.ModuleDict()
+        for name, arrays in (missing or {}).items():
+            self.missing[str(list(encoders).index(name))] = _Kept(arrays)
         self.names = list(encoders)
         self.encoders = nn.ModuleList(encoders.values())
         self.shape = shape
@@ -72,10 +89,24 @@ class Network(nn.Module):
         inputs : dict of str to dict of str to Tensor
             By column, the named arrays of its modality; first axis ``batch``.
         """
-        columns = [
-            encoder(inputs[name]) for name, encoder in zip(self.names, self.encoders, strict=True)
-        ]
+        columns = []
+        for number, (name, encoder) in enumerate(zip(self.names, self.encoders, strict=True)):
+            hides = self.training and self.hidden_share > 0 and str(number) in self.missing
+            read = self._now_and_then if hides else _always
+            columns.append(read(encoder, inputs[name], str(number)))
         return torch.cat(columns, dim=1)
+
+    def _now_and_then(self, encoder: nn.Module, arrays: dict[str, Tensor], number: str) -> Tensor:
+        """Encode the rows in which a column is shown, and one missing value for all others."""
+        size = len(next(iter(arrays.values())))
+        missing: dict[str, Tensor] = dict(self.missing[number].named_buffers())
+        shown = torch.rand(size, device=self.scale.device) >= self.hidden_share
+        shown[:1] |= ~shown.any()
+        rows = torch.nonzero(shown)[:, 0]
+        found = encoder({key: torch.cat([a[rows], missing[key]]) for key, a in arrays.items()})
+        place = torch.where(shown, shown.cumsum(0) - 1, len(rows))
+        placed: Tensor = found[place]
+        return placed
 
     def hidden(self, encoded: Tensor) -> Tensor:
         """What the backbone makes of encoded columns, ``float32[batch, members, width]``."""
@@ -100,3 +131,17 @@ class Network(nn.Module):
     def forward(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor:
         """Outputs of every member, ``float32[batch, members, num_outputs]``."""
         return self.outputs(self.embed(inputs))
+
+
+class _Kept(nn.Module):
+    """Arrays that go where the network goes, and are no part of its weights."""
+
+    def __init__(self, arrays: dict[str, Tensor]):
+        super().__init__()
+        for name, array in arrays.items():
+            self.register_buffer(name, array, persistent=False)
+
+
+def _always(encoder: nn.Module, arrays: dict[str, Tensor], number: str) -> Tensor:
+    found: Tensor = encoder(arrays)
+    return found

@@ -13,6 +13,8 @@ from penstock.learning.network import Shape
 from penstock.spec import ModelSpec
 
 WIDTH, DEPTH, DROPOUT = 256, 2, 0.3
+COLUMN_DROPOUT = 0.5
+"""Measured by ``benchmarks/mixed.py``."""
 MEMBERS = {5_000: 16, 15_000: 8, 50_000: 6}
 """Ensemble members for at most so many rows: the fewer rows, the more there is to average."""
 MEMBERS_OF_MANY_ROWS = 4
@@ -45,6 +47,7 @@ def sized(spec: ModelSpec, num_rows: int) -> ModelSpec:
         "width": spec.width or WIDTH,
         "depth": spec.depth or DEPTH,
         "dropout": DROPOUT if spec.dropout < 0 else spec.dropout,
+        "column_dropout": COLUMN_DROPOUT if spec.column_dropout < 0 else spec.column_dropout,
         "members": spec.members or next(members, MEMBERS_OF_MANY_ROWS),
         "patience": spec.patience or PATIENCE,
     }

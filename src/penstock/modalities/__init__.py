@@ -92,6 +92,10 @@ class Modality(Protocol):
     in [-1, 1]). Where every value has the same parts, the column may be None: what is shown then
     stands for all rows, and holds no value of any.
 
+    A modality whose values can be nearly equal also has ``shingles(column) -> (row, code)``:
+    ``int64[m]`` ascending and ``uint64[m]``, hashes of what each value is made of; values that
+    share most of them are nearly equal.
+
     Attributes
     ----------
     HOLDS : {"number", "time", "text", "bytes", "level"}

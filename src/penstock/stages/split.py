@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock import tasks
+from penstock import contents, tasks
 from penstock.errors import BadInput, Mistake
 from penstock.evidence import Check, Evidence, Figure, Table
 from penstock.measure import division
@@ -193,6 +193,7 @@ def _evidence(
         checks.append(findings.time_overlap_of_users(part, rows.users, times_of(rows), when))
     if rows.spec.strategy == "time":
         checks.append(findings.time_overlap(part, times_of(rows), rows.spec.column))
+    checks += _near_rows(part, snapshot, store)
     tables = {"parts": _sizes(parts, store)}
     figures: dict[str, Figure] = {}
     notes += _missing_classes(part, rows, layout, snapshot, store)
@@ -209,6 +210,16 @@ def _evidence(
     else:
         checks.append(findings.no_telltale(layout))
     return Evidence(checks=checks, tables=tables, figures=figures, notes=notes)
+
+
+def _near_rows(part: np.ndarray, snapshot: Snapshot, store: Store) -> list[Check]:
+    columns = contents.readable(snapshot.layout)
+    if not columns:
+        return []
+    rows = contents.looked_at(snapshot.rows.num_rows, contents.MOST_ROWS)
+    table = store.table(snapshot.rows, [column.name for column in columns]).take(pa.array(rows))
+    family = contents.families(table, columns)
+    return [findings.near_rows(part[rows], family, [column.name for column in columns])]
 
 
 def _group_overlap(

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock import tasks, vocabulary
+from penstock import contents, tasks, vocabulary
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.measure import repeats
 from penstock.records import Layout, Rows, Snapshot
@@ -78,6 +78,7 @@ def validate(
     quarantine = _quarantine(table, reasons, snapshot.quarantine, store)
     tell(2, 3, f"{len(reasons)} rows in quarantine")
     repeats = _repeats(clean, snapshot.layout)
+    held = contents.views(clean, snapshot.layout)
     evidence = Evidence(
         checks=[
             _failed(results, "error"),
@@ -85,9 +86,9 @@ def validate(
             _quarantined(reasons, table.num_rows, condemned),
             *repeats,
         ],
-        tables=_tables(results, reasons),
-        figures={"missing": _missing(clean)},
-        notes=_notes(snapshot, condemned),
+        tables=_tables(results, reasons) | contents.tables(held),
+        figures={"missing": _missing(clean)} | contents.figures(held),
+        notes=[*_notes(snapshot, condemned), *_families(clean, snapshot.layout)],
     )
     tell(3, 3, "validated")
     return snapshot.model_copy(
@@ -243,6 +244,21 @@ def _repeats(table: pa.Table, layout: Layout) -> list[Check]:
         )
     )
     return checks
+
+
+def _families(table: pa.Table, layout: Layout) -> list[str]:
+    """How many rows are nearly equal to another one, in texts and the like."""
+    columns = contents.readable(layout)
+    if not columns or not table.num_rows:
+        return []
+    rows = contents.looked_at(table.num_rows, contents.MOST_ROWS)
+    some = table.select([column.name for column in columns]).take(pa.array(rows))
+    size = np.bincount(contents.families(some, columns))
+    names, share = ", ".join(column.name for column in columns), size[size > 1].sum() / len(rows)
+    return [
+        f"{share:.1%} of {len(rows)} rows are nearly equal to another one in {names}; the largest"
+        f" such family has {size.max()} rows."
+    ]
 
 
 def _tables(results: list[dict[str, Any]], reasons: pd.Series) -> dict[str, Table]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from penstock.evidence import Check, Figure, Series, Table
 from penstock.measure import division
+from penstock.measure.intervals import wilson
 from penstock.measure.leaks import leakage, overlap
 from penstock.records import Layout
 
@@ -32,6 +33,24 @@ def equal_rows(part: np.ndarray, units: np.ndarray, groups: np.ndarray | None = 
         f" target; {chance:.2%} of the train rows have an equal one among themselves.",
         remedy="Remove repeated rows, or let penstock divide them: split.strategy: stratified"
         " keeps equal rows on one side.",
+    )  # fmt: skip
+
+
+def near_rows(part: np.ndarray, family: np.ndarray, names: list[str]) -> Check:
+    """Test rows of a family of nearly equal rows that train rows are of too."""
+    train, test = (family[part == side] for side in (division.TRAIN, division.TEST))
+    hit = np.isin(test, train)
+    low, high = wilson(int(hit.sum()), len(hit))
+    among = float((np.bincount(train)[train] > 1).mean()) if len(train) else 0.0
+    return Check(
+        name="near_rows", stage=STAGE, burden="disprove", enough=len(test) > 0,
+        value=float(hit.mean()) if len(test) else None, low=low, high=high,
+        why=f"{hit.mean() if len(test) else 0:.1%} of {len(test)} test rows are nearly equal to a"
+        f" train row in {', '.join(names)} (most of what they are made of is the same);"
+        f" {among:.1%} of the train rows to another one of them.",
+        remedy="The metrics hold for rows that repeat earlier ones so often. Divide by what such"
+        " rows have in common (a template, a thread, a sender: split.strategy: group), or remove"
+        " the repeats.",
     )  # fmt: skip
 
 
