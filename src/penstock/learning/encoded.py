@@ -11,7 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Arrays = dict[str, dict[str, NDArray[np.generic]]]
+from penstock.learning.ragged import Ragged
+
+Arrays = dict[str, dict[str, Any]]
+"""By column and name: arrays, first axis ``n``, or :class:`~penstock.learning.ragged.Ragged`."""
 Inputs = dict[str, dict[str, Tensor]]
 DOUBLE = torch.float64
 
@@ -27,13 +30,16 @@ class Encoded:
     target : Tensor, optional
         ``int64[n]`` codes or ``float32[n]`` scaled values.
     weight : Tensor, optional
-        ``float32[n]``, positive: what each row counts; None: the same.
+        ``float32[n]``, not negative: what each row counts; None: the same.
+    epoch_rows : int
+        Rows that an epoch draws from them; 0: every row once.
     """
 
     inputs: Inputs
     num_rows: int
     target: Tensor | None = None
     weight: Tensor | None = None
+    epoch_rows: int = 0
 
     @classmethod
     def of(
@@ -45,7 +51,7 @@ class Encoded:
     ) -> Encoded:
         """Wrap NumPy arrays, memory-mapped ones too, without a copy."""
         inputs = {
-            column: {name: torch.from_numpy(array) for name, array in named.items()}
+            column: {name: _readable(array) for name, array in named.items()}
             for column, named in arrays.items()
         }
         ends = (None if end is None else torch.from_numpy(end) for end in (target, weight))
@@ -88,8 +94,16 @@ class Encoded:
 
     def shuffled(self, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
         """Row numbers of one epoch's batches, in an order drawn from the generator."""
-        yield from torch.randperm(self.num_rows, generator=generator).split(batch_size)
+        order = torch.randperm(self.num_rows, generator=generator)
+        while len(order) < self.epoch_rows:
+            again = torch.randperm(self.num_rows, generator=generator)
+            order = torch.cat([order, again])
+        yield from order[: self.epoch_rows or None].split(batch_size)
 
     def in_order(self, batch_size: int) -> Iterator[Tensor]:
         """Row numbers of batches from the first row to the last."""
         yield from torch.arange(self.num_rows).split(batch_size)
+
+
+def _readable(array: Any) -> Any:
+    return array if isinstance(array, Ragged) else torch.from_numpy(array)

@@ -141,7 +141,7 @@ class Training:
         generator = torch.Generator().manual_seed(self.schedule.seed * 100_003 + epoch)
         torch.manual_seed(self.schedule.seed * 100_003 + epoch)  # dropout
         self.network.train()
-        steps = math.ceil(train.num_rows / self.schedule.batch_size)
+        steps = math.ceil((train.epoch_rows or train.num_rows) / self.schedule.batch_size)
         total, mass = torch.zeros((), device=self.device), 0.0
         for number, rows in enumerate(train.shuffled(self.schedule.batch_size, generator)):
             rate = self.rate((epoch * steps + number) / (self.schedule.epochs * steps))

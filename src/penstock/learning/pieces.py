@@ -85,7 +85,7 @@ def learn(texts: pa.LargeStringArray) -> list[str]:
     trainer = trainers.BpeTrainer(
         vocab_size=size,
         min_frequency=MIN_COUNT,
-        initial_alphabet=_alphabet(),
+        initial_alphabet=alphabet(),
         max_token_length=LONGEST_PIECE,
         show_progress=False,
     )
@@ -109,7 +109,7 @@ class Cutter:
         from tokenizers import Tokenizer, models, pre_tokenizers
 
         pairs = [(left, right) for left, _, right in (merge.partition(" ") for merge in merges)]
-        names = dict.fromkeys([*_alphabet(), *(left + right for left, right in pairs)])
+        names = dict.fromkeys([*alphabet(), *(left + right for left, right in pairs)])
         self.num_pieces = len(names)
         vocabulary = {name: code for code, name in enumerate(names)}
         self.tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
@@ -164,7 +164,7 @@ def chunks(texts: pa.LargeStringArray) -> Iterator[tuple[int, pa.LargeStringArra
         start = stop
 
 
-def _alphabet() -> list[str]:
+def alphabet() -> list[str]:
     """A printable sign for each of the 256 bytes, sorted."""
     from tokenizers import pre_tokenizers
 

@@ -1,0 +1,1 @@
+"""Sums about text that is predicted token by token: codes, repetition, memory, baselines."""
