@@ -25,7 +25,6 @@ from penstock import modalities, tasks
 from penstock.errors import BadInput, Mistake
 from penstock.learning.encoded import Arrays, Encoded, Inputs
 from penstock.learning.loop import chunks_of
-from penstock.learning.sizing import sized
 from penstock.measure import groups
 from penstock.modalities import Modality
 from penstock.opened import FOLDER, Opened, opened
@@ -80,7 +79,7 @@ class Learnt:
     ) -> Learnt:
         """Learn every state from training rows; no other rows can be given."""
         task = tasks.load(layout.task)
-        spec = sized(spec, train.num_rows)
+        spec = task.sized(spec, train, layout)
         target = task.encode_target(train[layout.target], layout)
         pretrained = pretrained or {}
         columns = {

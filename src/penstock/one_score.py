@@ -32,7 +32,11 @@ NOT_APPLICABLE: dict[str, str] = {}
 USERS = False
 CHUNK_ROWS = 4096
 """Rows of a batch when nothing is learnt (house choice: large enough for the device)."""
+GAP_ROWS = 20_000
+"""Training rows on which the loss is measured again after training (house choice)."""
 
+explained: Callable[..., Any] | None = None
+"""Columns are weighed."""
 examples: Callable[..., Any] | None = None
 """Rows are examples as they stand."""
 requests: Callable[..., Any] | None = None
@@ -66,6 +70,13 @@ def num_outputs(layout: Layout) -> int:
     return 1
 
 
+def sized(spec: Any, train: pa.Table, layout: Layout) -> Any:
+    """Sizes of the network and its training from the number of rows."""
+    from penstock.learning.sizing import sized
+
+    return sized(spec, train.num_rows)
+
+
 def learn(
     train: pa.Table, target: NDArray[Any], layout: Layout, spec: Any
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -79,6 +90,11 @@ def encode(table: pa.Table, learnt: Any) -> Arrays:
         name: learnt.modality(name).encode(table[name], state)
         for name, state in learnt.columns.items()
     }
+
+
+def lessons(rows: Any, learnt: Any, part: str) -> Any:
+    """The rows themselves."""
+    return rows
 
 
 def network(learnt: Any) -> Any:

@@ -353,6 +353,12 @@ class Gates(Part):
     beats_matrix_factorisation: Gate = _warn(0, "Gain over matrix factorisation.")
     beats_unigram: Gate = _refuse(0, "Gain over the frequencies of single tokens, shown.")
     beats_ngram: Gate = _warn(0, "Gain over frequencies of tokens after others.")
+    beats_zlib: Gate = _warn(0, "Gain over zlib that was given the training text.")
+    beats_xz: Gate = _warn(0, "Gain over xz that was given the training text.")
+    memorised: Gate = _refuse(
+        0.05, "Share of training text that is known by heart, above that of other text."
+    )
+    repetition: Gate = _warn(0.1, "Repeated runs in what is written, above those in real text.")
     calibration: Gate = _warn(0.02, "Calibration error above a perfect model's.")
     compression: Gate = _refuse(0, "Share of the label's entropy that is saved, shown.")
     metric_floor: Gate = _refuse(-1e9, "Least declared metric, where more is better.")

@@ -199,7 +199,7 @@ class Causal(nn.Module):
 
 
 def windows(num_targets: Tensor, window: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Windows over rows: row, first token read, first token counted, tokens read, ``int64[w]`` each.
+    """Windows over rows, ``int64[w]`` each: row, first token read, first one counted, tokens read.
 
     Examples
     --------

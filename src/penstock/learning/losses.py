@@ -94,6 +94,7 @@ MOST_LOG = 30.0
 BALANCED = frozenset({"class_weighted"})
 """Losses whose rows weigh so that each class counts the same; the weights come with the rows."""
 ESTIMATES = {
+    "bits_per_byte": "the probability of each next token",
     "cross_entropy": "the probability of each class",
     "class_weighted": "what that probability were if all classes were equally frequent",
     "squared_error": "the mean",

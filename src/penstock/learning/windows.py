@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from penstock.learning.causal import HEAD, Size
+from penstock.learning.causal import HEAD
 from penstock.learning.encoded import Encoded
 from penstock.learning.ragged import BEHIND, Ragged
 from penstock.spec import ModelSpec
 
+BYTES_A_TOKEN = 3
+"""Roughly, before there are tokens."""
 SHORTEST, LONGEST = 32, 256
 """Tokens of a window."""
 SIZES = {100_000: (64, 2), 1_000_000: (96, 3)}
@@ -25,11 +27,12 @@ LARGEST = (128, 4)
 STEP_TOKENS = {100_000: 1_024, 1_000_000: 2_048}
 """Tokens a step, likewise."""
 LARGEST_STEP = 4_096
-PASSES, MOST_TOKENS = 24, 2_000_000
-"""Training reads the text so often, but no more tokens than that altogether."""
-FEWEST_STEPS = 400
-EPOCHS, PATIENCE = 12, 3
-"""Between two looks at the validation rows, a twelfth of it is read."""
+EPOCH_TOKENS = 166_000
+"""An epoch reads all windows, or so many tokens of windows drawn anew each time."""
+FEWEST_EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 12, 48, 400
+"""Epochs are such that a text is read 24 times, or there are so many steps, within bounds."""
+PASSES = 24
+PATIENCE = 3
 VALID_TOKENS = 65_536
 """Tokens of validation rows that are looked at."""
 LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
@@ -37,47 +40,44 @@ DROPOUT = 0.1
 """Where text is read more than once; else none."""
 
 
-def sized(spec: ModelSpec, num_bytes: int, lengths: NDArray[np.int64]) -> ModelSpec:
+def sized(spec: ModelSpec, lengths: NDArray[np.int64]) -> ModelSpec:
     """The spec with every size said, for this much text.
 
     Parameters
     ----------
     spec : ModelSpec
         What it says stays.
-    num_bytes : int
-        Of training text.
     lengths : int64[n]
         Bytes of its documents.
 
     Examples
     --------
-    >>> spec = sized(ModelSpec(), 40_000_000, np.full(20_000, 2_000))
+    >>> spec = sized(ModelSpec(), np.full(20_000, 2_000))
     >>> spec.width, spec.depth, spec.batch_size
     (128, 4, 16)
     """
-    tokens = max(1, num_bytes // BYTES_A_TOKEN)
+    tokens = max(1, int(lengths.sum()) // BYTES_A_TOKEN)
     near = [limit for limit in SIZES if tokens <= limit]
     width, depth = SIZES[near[0]] if near else LARGEST
     step = STEP_TOKENS[near[0]] if near else LARGEST_STEP
     window = window_of(lengths)
+    batch_size = spec.batch_size or max(1, step // window)
+    enough = math.ceil(FEWEST_STEPS / math.ceil(min(tokens, EPOCH_TOKENS) / window / batch_size))
+    wanted = PASSES if tokens < EPOCH_TOKENS else FEWEST_EPOCHS
     said = {
-        "epochs": spec.epochs or EPOCHS,
-        "batch_size": spec.batch_size or max(1, step // window),
+        "epochs": spec.epochs or min(MOST_EPOCHS, max(wanted, enough)),
+        "batch_size": batch_size,
         "learning_rate": spec.learning_rate or LEARNING_RATE,
         "weight_decay": WEIGHT_DECAY if spec.weight_decay < 0 else spec.weight_decay,
         "width": HEAD * max(1, (spec.width or width) // HEAD),
         "depth": spec.depth or depth,
-        "dropout": (DROPOUT if tokens * 2 < MOST_TOKENS else 0.0)
+        "dropout": (DROPOUT if tokens < EPOCH_TOKENS * FEWEST_EPOCHS / 2 else 0.0)
         if spec.dropout < 0
         else spec.dropout,
         "members": 1,
         "patience": spec.patience or PATIENCE,
     }
     return spec.model_copy(update=said)
-
-
-BYTES_A_TOKEN = 3
-"""Roughly, before there are tokens."""
 
 
 def window_of(lengths: NDArray[np.int64]) -> int:
@@ -93,21 +93,19 @@ def window_of(lengths: NDArray[np.int64]) -> int:
     return int(min(LONGEST, max(SHORTEST, wanted)))
 
 
-def steps_an_epoch(num_tokens: int, window: int, spec: ModelSpec) -> int:
-    """Steps between two looks at the validation rows."""
-    step = spec.batch_size * window
-    wanted = max(min(MOST_TOKENS, PASSES * num_tokens) // step, FEWEST_STEPS)
-    return max(1, wanted // spec.epochs)
+def epoch_rows(num_windows: int, window: int) -> int:
+    """Windows of an epoch; 0: all of them.
+
+    Examples
+    --------
+    >>> epoch_rows(100, 256), epoch_rows(1_000, 256)
+    (0, 648)
+    """
+    most = max(1, EPOCH_TOKENS // window)
+    return most if num_windows > most else 0
 
 
-def size_of(spec: ModelSpec, window: int) -> Size:
-    """Sizes of the network, from a spec that says them all."""
-    return Size(spec.width, spec.depth, window, spec.dropout)
-
-
-def lessons(
-    documents: Ragged, name: str, sizes: NDArray[np.int64], window: int, steps: int, batch: int
-) -> Encoded:
+def lessons(documents: Ragged, name: str, sizes: NDArray[np.int64], window: int) -> Encoded:
     """Windows of the stream of documents; each weighs as many bytes as are predicted in it.
 
     Parameters
@@ -120,9 +118,6 @@ def lessons(
         Bytes of each kind of token.
     window : int
         Tokens of a window.
-    steps, batch : int
-        Batches of an epoch, drawn anew each time from all windows; 0: all windows. Windows of a
-        batch.
     """
     last = np.zeros(len(documents.values), dtype=bool)
     last[documents.starts[1:] - 1] = True
@@ -135,7 +130,7 @@ def lessons(
     wanted = table[:, 1:]
     mass = np.where(wanted > 0, sizes[wanted.clip(min=0)], 0).sum(axis=1).astype(np.float32)
     rows = {name: {"codes": torch.from_numpy(table)}}
-    return Encoded(rows, count, torch.zeros(count), torch.from_numpy(mass), steps * batch)
+    return Encoded(rows, count, torch.zeros(count), torch.from_numpy(mass))
 
 
 def some(rows: Encoded, window: int) -> Encoded:

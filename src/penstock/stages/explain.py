@@ -105,6 +105,9 @@ def explain(
         Whether the evidence may show raw rows: single texts, pictures, sounds.
     """
     model = Model.of(fitted, store, policy)
+    if model.task.explained is not None:
+        tables = store.table(train), store.table(test)
+        return Findings(evidence=model.task.explained(model, *tables, seed))
     if not isinstance(model.network, Network):
         return Findings(evidence=_shuffled_only(model, store.table(test), fitted.metric, seed))
     study = Study(model, store.table(train), store.table(test), seed)

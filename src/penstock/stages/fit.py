@@ -25,15 +25,13 @@ from penstock.learning import losses
 from penstock.learning.encoded import Arrays, Encoded
 from penstock.learning.loop import Course, Training, choose_device, make_repeatable
 from penstock.learning.network import Network
+from penstock.learning.ragged import Ragged
 from penstock.learning.sizing import schedule_of
 from penstock.model import Learnt
 from penstock.opened import opened
 from penstock.ports import Progress, Store
 from penstock.records import Backbone, Fitted, Layout, Objective, Rows
 from penstock.spec import Compute, ModelSpec
-
-GAP_ROWS = 20_000
-"""Training rows on which the loss is measured again after training (house choice)."""
 
 
 def fit(
@@ -87,7 +85,7 @@ def fit(
     learnt = Learnt.of(store.table(train), layout, spec, opened(backbones, store))
     rows = {"train": (train, objective.weights), "valid": (valid, objective.valid_weights)}
     encoded = {
-        name: encode(part, learnt, store, folder / name, weights)
+        name: learnt.task.lessons(encode(part, learnt, store, folder / name, weights), learnt, name)
         for name, (part, weights) in rows.items()
     }
     device = choose_device(compute.device)
@@ -96,7 +94,7 @@ def fit(
     loss = learnt.task.loss(objective.loss, learnt, network)
     training = Training(network, loss, schedule, folder, device)
     course = training.fit(encoded["train"], encoded["valid"], progress)
-    seen = encoded["train"].head(GAP_ROWS)
+    seen = encoded["train"].head(learnt.task.GAP_ROWS)
     final = {"train": training.measure(seen), "valid": training.measure(encoded["valid"])}
     weights = folder / "weights.safetensors"
     save_file(learnt.tensors(network), weights)
@@ -171,6 +169,9 @@ def encode(
             for name, values in named.items():
                 path = folder / f"{number}-{name}.npy"
                 array = arrays.setdefault(column, {}).get(name)
+                if isinstance(values, Ragged):
+                    arrays[column][name] = values.behind(array, path)
+                    continue
                 if array is None:
                     array = _mapped(path, values, rows.num_rows)
                     arrays[column][name] = array

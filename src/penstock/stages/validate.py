@@ -211,24 +211,26 @@ def _quarantined(reasons: pd.Series, num_rows: int, condemned: bool) -> Check:
 
 def _repeats(table: pa.Table, layout: Layout) -> list[Check]:
     """Rows equal to an earlier one, and equal but for the target."""
-    names = [column.name for column in layout.features]
-    if not names or not table.num_rows:
+    every = tasks.equal_by(layout)
+    names = [name for name in every if name != layout.target]
+    read = "all features and " if names else ""
+    if not table.num_rows:
         return []
-    features = repeats.fingerprints(table.select(names))
-    whole = repeats.fingerprints(table.select([*names, layout.target]))
+    whole = repeats.fingerprints(table.select(every))
     duplicated = repeats.repeated(whole)
     checks = [
         Check(
             name="duplicate_rows",
             stage="validate",
             value=float(duplicated.mean()),
-            why=f"{int(duplicated.sum())} of {len(duplicated)} rows equal an earlier one in all"
-            " features and the target. They were kept.",
+            why=f"{int(duplicated.sum())} of {len(duplicated)} rows equal an earlier one in"
+            f" {'all features and ' if names else ''}the target. They were kept.",
             remedy="find out whether the source was joined or appended twice",
         )
     ]
     if tasks.load(layout.task).TARGET != "classes":
         return checks
+    features = repeats.fingerprints(table.select(names))
     conflicting = repeats.contradicting(features, whole)
     why = (
         f"{int(conflicting.sum())} of {len(conflicting)} rows have the features of another row"

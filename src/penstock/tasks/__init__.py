@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from penstock.evidence import Evidence, Figure
-    from penstock.learning.encoded import Arrays, Inputs
+    from penstock.learning.encoded import Arrays, Encoded, Inputs
     from penstock.learning.losses import Loss
     from penstock.measure.baselines import Baseline
     from penstock.measure.bias.by_group import Groups, Quantities, Scored
@@ -60,6 +60,8 @@ class Task(Protocol):
         Whether rows are what users took: ``data.user`` is then asked for.
     CHUNK_ROWS : int
         Rows through the network at once, when nothing is learnt.
+    GAP_ROWS : int
+        Rows of the training loop on which its loss is measured again afterwards.
     """
 
     __name__: str
@@ -70,6 +72,7 @@ class Task(Protocol):
     NOT_APPLICABLE: dict[str, str]
     USERS: bool
     CHUNK_ROWS: int
+    GAP_ROWS: int
 
     examples: (
         Callable[[dict[str, pa.Table], Layout], tuple[dict[str, pa.Table], Layout, Evidence]] | None
@@ -79,6 +82,10 @@ class Task(Protocol):
 
     requests: Callable[[pa.Table, Layout], pa.Table] | None
     """The same for raw rows of a later window, as far as they are there; None: as they stand."""
+
+    explained: Callable[[Model, pa.Table, pa.Table, int], Evidence] | None
+    """What explain shows of a model, test and training rows, where columns are not what answers
+    are made of; None: columns are weighed."""
 
     def inputs(self, layout: Layout) -> list[Column]:
         """The columns that the model reads; by default the features."""
@@ -100,6 +107,9 @@ class Task(Protocol):
     def learn_target(self, target: np.ndarray, layout: Layout) -> dict[str, Any]:
         """What training rows say about the target (class shares; mean and scale): JSON."""
 
+    def sized(self, spec: ModelSpec, train: pa.Table, layout: Layout) -> ModelSpec:
+        """The spec with every size said, by training rows; by default by their number."""
+
     def learn(
         self, train: pa.Table, target: np.ndarray, layout: Layout, spec: ModelSpec
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -113,6 +123,10 @@ class Task(Protocol):
 
     def encode(self, table: pa.Table, learnt: Learnt) -> Arrays:
         """Arrays by column and name; by default each input by its modality."""
+
+    def lessons(self, rows: Encoded, learnt: Learnt, part: str) -> Encoded:
+        """What the training loop reads of the encoded rows of ``train`` or ``valid``; by default
+        these rows."""
 
     def network(self, learnt: Learnt) -> nn.Module:
         """A network with fresh weights, from those arrays (as tensors) to outputs."""
@@ -239,6 +253,15 @@ def plainly(task: Task, scores: np.ndarray) -> np.ndarray:
     import numpy as np
 
     return task.decided(scores, Policy(), [], np.zeros(len(scores), dtype=np.int64))
+
+
+def equal_by(layout: Layout) -> list[str]:
+    """Columns whose values make two rows the same one: the features and the target, or, where
+    the target is read itself, what is read."""
+    read = [column.name for column in load(layout.task).inputs(layout)]
+    if layout.target in read:
+        return read
+    return [*(column.name for column in layout.features), layout.target]
 
 
 def not_applicable(task: Task, what: str) -> list[str]:

@@ -38,7 +38,9 @@ def zlib_bits(given: bytes, documents: Sequence[bytes]) -> NDArray[np.float64]:
     return np.array(found, dtype=np.float64)
 
 
-def xz_bits(given: bytes, documents: Sequence[bytes], blocks: int = XZ_BLOCKS) -> NDArray[np.float64]:
+def xz_bits(
+    given: bytes, documents: Sequence[bytes], blocks: int = XZ_BLOCKS
+) -> NDArray[np.float64]:
     """Bits of each document packed by xz together with its neighbours, behind the training text.
 
     What a block of documents adds to the packed training text is shared out among its documents

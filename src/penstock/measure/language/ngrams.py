@@ -61,7 +61,7 @@ class Level:
             count,
             np.bincount(context, weights=count, minlength=contexts),
             np.bincount(context, minlength=contexts).astype(np.float64),
-            once / (once + 2 * twice) if 0 < once and 0 < twice else USUAL_DISCOUNT,
+            once / (once + 2 * twice) if once and twice else USUAL_DISCOUNT,
         )
 
     def find(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -154,9 +154,7 @@ def _followed(context: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.flatnonzero(context[:-1] != UNSEEN) + 1
 
 
-def _contexts(
-    run: NDArray[np.int64], tokens: NDArray[np.int64], length: int
-) -> NDArray[np.int64]:
+def _contexts(run: NDArray[np.int64], tokens: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     """Runs as contexts of what comes next: where a document begins, only its END is one."""
     ends = tokens == END
     found = np.where(ends, UNSEEN, run)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.measure.calibration import NUM_SIMULATIONS, Calibration
+
 NUM_BINS = 10
 """Parts of [0, 1] by which stated probabilities are held against what came (house choice)."""
 PLACES = (0, 8, 32, 128, 512, 2048)
@@ -103,6 +105,33 @@ def named(sums: NDArray[np.float64]) -> NDArray[Any]:
     """The same as a structured array :data:`TALLY` ``[n]``."""
     found: NDArray[Any] = np.ascontiguousarray(sums, dtype=np.float64).view(TALLY)[:, 0]
     return found
+
+
+def priced(bits: NDArray[Any], size: NDArray[Any]) -> NDArray[Any]:
+    """Tallies of which only cost and bytes are known, ``float[n]`` each."""
+    found = np.zeros(len(bits), dtype=TALLY)
+    found["bits"], found["bytes"] = bits, size
+    return found
+
+
+def calibration(scores: NDArray[Any], seed: int) -> Calibration:
+    """Whether the most probable next token comes as often as stated.
+
+    ``error = sum over parts of (tokens in part / tokens) * |share right - mean stated|`` (Naeini
+    et al., 2015), parts of equal width. Whatever depends on what in a text: if what is stated is
+    right each time, the deviations do not add up, so that chance alone is simulated from what was
+    stated (normal, with the binomial's variance at the part's mean).
+    """
+    count, stated, true = (scores[name].sum(axis=0) for name in ("count", "stated", "true"))
+    total = max(1.0, float(count.sum()))
+    share = np.divide(stated, count, out=np.zeros(NUM_BINS), where=count > 0)
+    spread = np.sqrt(count * share * (1 - share))
+    drawn = np.random.default_rng(seed).normal(size=(NUM_SIMULATIONS, NUM_BINS)) * spread
+    null = np.abs(drawn).sum(axis=1) / total
+    error = float(np.abs(true - stated).sum() / total)
+    low, high = np.quantile(null, [0.025, 0.975])
+    worse = (np.count_nonzero(null >= error) + 1) / (NUM_SIMULATIONS + 1)
+    return Calibration(error, float(null.mean()), float(low), float(high), float(worse))
 
 
 def long_runs(
