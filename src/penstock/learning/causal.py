@@ -160,6 +160,7 @@ class Causal(nn.Module):
         size = self.sizes[wanted.clamp(min=0)] * (wanted >= 0)
         return torch.stack([nats.view_as(wanted).sum(1) / math.log(2), size.sum(1)], dim=1)
 
+    @torch.no_grad()
     def costs(self, codes: Tensor, window: int = 0) -> Tensor:
         """Tallies of documents of any length, ``float64[batch, k]``.
 
