@@ -16,8 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from penstock.measure.language.tallies import tallies
-
 Memory = list[tuple[Tensor, Tensor]]
 """Keys and values of each layer, ``float32[batch, heads, length, size]``, of what was read."""
 INITIAL = 0.02
@@ -28,6 +26,38 @@ WINDOWS = 32
 """Windows read at once (house choice: their logits take some 100 MB)."""
 HEAD = 32
 """Numbers of a head of attention (house choice)."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What tokens cost, row after row.
+
+    Attributes
+    ----------
+    bits : float32[m]
+        Of each token that was to be predicted.
+    size : int64[m]
+        Its bytes.
+    stated : float32[m]
+        Probability that the most probable token was given.
+    hit : bool[m]
+        Whether that was the one.
+    num_targets : int64[n]
+        Tokens of each row.
+    """
+
+    bits: Tensor
+    size: Tensor
+    stated: Tensor
+    hit: Tensor
+    num_targets: Tensor
+
+    def by_row(self) -> Tensor:
+        """Bits and bytes of each row, ``float32[n, 2]``."""
+        row = torch.arange(len(self.num_targets), device=self.bits.device)
+        found = torch.zeros(len(row), 2, dtype=torch.float64, device=self.bits.device)
+        each = torch.stack([self.bits.double(), self.size.double()], dim=1)
+        return found.index_add(0, row.repeat_interleave(self.num_targets), each).float()
 
 
 @dataclass(frozen=True)
@@ -137,9 +167,8 @@ class Causal(nn.Module):
         """Logits of the next token, ``float32[..., num_tokens]``."""
         return F.linear(hidden, self.table.weight)
 
-    def forward(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor:
-        """Cost of each row: bits and bytes ``float32[batch, 2]`` while learning, else everything
-        of :data:`penstock.measure.language.tallies.TALLY`, ``float64[batch, k]``.
+    def forward(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor | Costs:
+        """Cost of each row: bits and bytes ``float32[batch, 2]`` while learning, else of each token.
 
         Parameters
         ----------
@@ -161,8 +190,8 @@ class Causal(nn.Module):
         return torch.stack([nats.view_as(wanted).sum(1) / math.log(2), size.sum(1)], dim=1)
 
     @torch.no_grad()
-    def costs(self, codes: Tensor, window: int = 0) -> Tensor:
-        """Tallies of documents of any length, ``float64[batch, k]``.
+    def costs(self, codes: Tensor, window: int = 0) -> Costs:
+        """What the tokens of documents of any length cost, without learning.
 
         A long one is read in windows that overlap, so that a token has a quarter of a window
         before it at least; each token is counted in one of them.
@@ -193,10 +222,7 @@ class Causal(nn.Module):
             found = torch.stack([bits, (top - total).exp(), (code == wanted).float()], dim=-1)
             facts[(begun[here] + place)[inside]] = found[inside]
         wanted = codes[:, 1:][codes[:, 1:] >= 0]
-        bits, stated, hit = facts.cpu().double().numpy().T
-        size = self.sizes[wanted].cpu().numpy()
-        found = tallies(bits, size, stated, hit > 0.5, num_targets.cpu().numpy())
-        return torch.from_numpy(found)
+        return Costs(facts[:, 0], self.sizes[wanted], facts[:, 1], facts[:, 2] > 0, num_targets)
 
 
 def windows(num_targets: Tensor, window: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:

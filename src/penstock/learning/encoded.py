@@ -15,7 +15,7 @@ from penstock.learning.ragged import Ragged
 
 Arrays = dict[str, dict[str, Any]]
 """By column and name: arrays, first axis ``n``, or :class:`~penstock.learning.ragged.Ragged`."""
-Inputs = dict[str, dict[str, Tensor]]
+Inputs = dict[str, dict[str, Any]]
 DOUBLE = torch.float64
 
 
@@ -54,8 +54,8 @@ class Encoded:
             column: {name: _readable(array) for name, array in named.items()}
             for column, named in arrays.items()
         }
-        ends = (None if end is None else torch.from_numpy(end) for end in (target, weight))
-        return cls(inputs, num_rows, *ends)
+        goal, mass = (None if end is None else torch.from_numpy(end) for end in (target, weight))
+        return cls(inputs, num_rows, goal, mass)
 
     def head(self, num_rows: int) -> Encoded:
         """The first rows."""
@@ -70,8 +70,9 @@ class Encoded:
             column: {name: tensor[rows] for name, tensor in named.items()}
             for column, named in self.inputs.items()
         }
-        ends = (None if tensor is None else tensor[rows] for tensor in (self.target, self.weight))
-        return Encoded(inputs, count, *ends)
+        ends = (self.target, self.weight)
+        target, weight = (None if tensor is None else tensor[rows] for tensor in ends)
+        return Encoded(inputs, count, target, weight)
 
     def take(self, rows: Tensor, device: torch.device) -> tuple[Inputs, Any]:
         """Inputs and target of the rows of these numbers (``int64[k]``), on the device.

@@ -24,9 +24,8 @@ SHORTEST, LONGEST = 32, 256
 SIZES = {100_000: (64, 2), 1_000_000: (96, 3)}
 """Width and depth for at most so many tokens of training text."""
 LARGEST = (128, 4)
-STEP_TOKENS = {100_000: 1_024, 1_000_000: 2_048}
-"""Tokens a step, likewise."""
-LARGEST_STEP = 4_096
+STEP_TOKENS = 1_024
+"""Tokens a step."""
 EPOCH_TOKENS = 166_000
 """An epoch reads all windows, or so many tokens of windows drawn anew each time."""
 FEWEST_EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 12, 48, 400
@@ -35,7 +34,7 @@ PASSES = 24
 PATIENCE = 3
 VALID_TOKENS = 65_536
 """Tokens of validation rows that are looked at."""
-LEARNING_RATE, WEIGHT_DECAY = 3e-3, 1e-2
+LEARNING_RATE, WEIGHT_DECAY = 6e-3, 1e-2
 DROPOUT = 0.1
 """Where text is read more than once; else none."""
 
@@ -54,14 +53,13 @@ def sized(spec: ModelSpec, lengths: NDArray[np.int64]) -> ModelSpec:
     --------
     >>> spec = sized(ModelSpec(), np.full(20_000, 2_000))
     >>> spec.width, spec.depth, spec.batch_size
-    (128, 4, 16)
+    (128, 4, 4)
     """
     tokens = max(1, int(lengths.sum()) // BYTES_A_TOKEN)
     near = [limit for limit in SIZES if tokens <= limit]
     width, depth = SIZES[near[0]] if near else LARGEST
-    step = STEP_TOKENS[near[0]] if near else LARGEST_STEP
     window = window_of(lengths)
-    batch_size = spec.batch_size or max(1, step // window)
+    batch_size = spec.batch_size or max(1, STEP_TOKENS // window)
     enough = math.ceil(FEWEST_STEPS / math.ceil(min(tokens, EPOCH_TOKENS) / window / batch_size))
     wanted = PASSES if tokens < EPOCH_TOKENS else FEWEST_EPOCHS
     said = {

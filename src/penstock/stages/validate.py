@@ -224,7 +224,7 @@ def _repeats(table: pa.Table, layout: Layout) -> list[Check]:
             stage="validate",
             value=float(duplicated.mean()),
             why=f"{int(duplicated.sum())} of {len(duplicated)} rows equal an earlier one in"
-            f" {'all features and ' if names else ''}the target. They were kept.",
+            f" {read}the target. They were kept.",
             remedy="find out whether the source was joined or appended twice",
         )
     ]

@@ -7,7 +7,7 @@ which knows nothing of how the text was cut into tokens. What ends a document is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from penstock.evidence import Evidence, Figure
+    from penstock.learning.causal import Causal
     from penstock.learning.encoded import Arrays, Encoded, Inputs
     from penstock.learning.losses import Loss
     from penstock.measure.baselines import Baseline
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from penstock.model import Learnt, Model
     from penstock.records import Column, Layout, Policy
     from penstock.spec import ModelSpec
+    from penstock.writing import Reader
 
 LOSSES = ("bits_per_byte",)
 TARGET = "text"
@@ -134,14 +136,15 @@ def loss(name: str, learnt: Learnt, network: Any) -> Loss:
     """Bits per byte of each row."""
 
     def bits_per_byte(outputs: Any, target: Any) -> Any:
-        return (outputs[:, 0] / outputs[:, 1].clamp(min=1)).float()
+        each = outputs if network.training else outputs.by_row()
+        return each[:, 0] / each[:, 1].clamp(min=1)
 
     return bits_per_byte
 
 
 def scores_of(outputs: Any, inputs: Inputs, learnt: Learnt) -> NDArray[Any]:
     """A tally a document, :data:`penstock.measure.language.tallies.TALLY`."""
-    return tallies.named(outputs.cpu().numpy())
+    return tallies.of_costs(outputs)
 
 
 def row_losses(scores: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
@@ -262,7 +265,7 @@ def explained(model: Model, train: pa.Table, test: pa.Table, seed: int) -> Evide
     return _reader(model).worth_of_context(_texts(test[model.layout.target]), seed)
 
 
-def _reader(model: Model) -> Any:
-    from penstock.learning.writing import Reader
+def _reader(model: Model) -> Reader:
+    from penstock.writing import Reader
 
-    return Reader(model.network, _tokens(model.learnt))
+    return Reader(cast("Causal", model.network), _tokens(model.learnt))

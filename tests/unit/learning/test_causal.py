@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -33,7 +35,7 @@ def documents(lengths, seed=0):
 def costs(network, rows, window=0):
     with torch.inference_mode():
         codes = rows.to(torch.device("cpu")).long()
-        return tallies.named(network.costs(codes, window).numpy())
+        return tallies.of_costs(network.costs(codes, window))
 
 
 def bits_of_each(network, row):
@@ -88,7 +90,7 @@ def test_a_document_costs_the_same_whatever_stands_beside_it(network):
 def test_learning_and_measuring_see_the_same_cost_of_a_window(network):
     rows = documents([15, 15])
     inputs = {"text": {"codes": rows.to(torch.device("cpu"))}}
-    measured = network(inputs)
+    measured = network(inputs).by_row()
     learnt = network.train()(inputs).detach()
     np.testing.assert_allclose(learnt[:, 0], measured[:, 0], rtol=1e-5)
     np.testing.assert_array_equal(learnt[:, 1], measured[:, 1])
@@ -123,7 +125,7 @@ def test_windows_of_the_stream_hold_each_token_once_and_weigh_their_bytes():
     found = windows.lessons(rows, "text", SIZES, window=8)
     codes = found.inputs["text"]["codes"].numpy()
     wanted = codes[:, 1:]
-    inside = np.concatenate([rows.values[a + 1 : b] for a, b in zip(rows.starts, rows.starts[1:])])
+    inside = np.concatenate([rows.values[a + 1 : b] for a, b in pairwise(rows.starts)])
     np.testing.assert_array_equal(wanted[wanted >= 0], inside)
     np.testing.assert_array_equal(codes[1:, 0], wanted[:-1, -1])
     assert float(found.weight.sum()) == SIZES[rows.values].sum()

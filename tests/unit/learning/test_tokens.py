@@ -6,7 +6,8 @@ from penstock.learning import tokens
 from penstock.learning.tokens import END, Tokens
 
 TEXTS = [
-    "The cat sat on the mat.", "  two  spaces\n\nand\ttabs\r\n", "né 😀 中文 \u200d", "", "\x00\x01",
+    "The cat sat on the mat.", "  two  spaces\n\nand\ttabs\r\n", "né 😀 中文 \u200d",
+    "", "\x00\x01",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "e\u0301 vs é", "<END> [PAD] </s>",
 ]  # fmt: skip
 

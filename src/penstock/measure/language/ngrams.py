@@ -59,7 +59,7 @@ class Level:
         return cls(
             keys,
             count,
-            np.bincount(context, weights=count, minlength=contexts),
+            np.bincount(context, weights=count, minlength=contexts).astype(np.float64),
             np.bincount(context, minlength=contexts).astype(np.float64),
             once / (once + 2 * twice) if once and twice else USUAL_DISCOUNT,
         )

@@ -86,16 +86,18 @@ def _by_place(scores: NDArray[Any]) -> Figure:
 
 def _by_length(scores: NDArray[Any]) -> Figure:
     size = scores["bytes"]
-    edges = np.unique(np.quantile(size, np.linspace(0, 1, PARTS + 1)[1:-1])) if len(size) else []
+    edges = np.unique(np.quantile(size, np.linspace(0, 1, PARTS + 1)[1:-1]))
     part = np.searchsorted(edges, size, side="left")
     records = []
     for code in range(len(edges) + 1):
         mine = scores[part == code]
         if len(mine) < 2 or not mine["bytes"].sum():
             continue
-        low, high = bootstrap(
-            lambda rows, mine=mine: np.array([bits_per_byte(None, mine[rows])]), len(mine), seed=0
-        )
+
+        def measure(rows: NDArray[np.int64], mine: NDArray[Any] = mine) -> NDArray[np.float64]:
+            return np.array([bits_per_byte(None, mine[rows])])
+
+        low, high = bootstrap(measure, len(mine), seed=0)
         most = f"{mine['bytes'].min():.0f} to {mine['bytes'].max():.0f}"
         records.append((most, bits_per_byte(None, mine), float(low[0]), float(high[0])))
     return Figure(

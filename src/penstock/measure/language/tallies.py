@@ -101,6 +101,18 @@ def tallies(
     )
 
 
+def of_costs(costs: Any) -> NDArray[Any]:
+    """Tallies ``TALLY[n]`` of what a network's tokens cost.
+
+    Parameters
+    ----------
+    costs : penstock.learning.causal.Costs
+        With tensors of any device.
+    """
+    each = (costs.bits, costs.size, costs.stated, costs.hit, costs.num_targets)
+    return named(tallies(*(tensor.cpu().numpy() for tensor in each)))
+
+
 def named(sums: NDArray[np.float64]) -> NDArray[Any]:
     """The same as a structured array :data:`TALLY` ``[n]``."""
     found: NDArray[Any] = np.ascontiguousarray(sums, dtype=np.float64).view(TALLY)[:, 0]

@@ -54,10 +54,10 @@ class Reader:
         self.network.eval()
         with torch.inference_mode():
             parts = [
-                self.network.costs(documents[some].to(device).long(), window).numpy()
+                tallies.of_costs(self.network.costs(documents[some].to(device).long(), window))
                 for some in torch.arange(len(documents)).split(CHUNK)
             ]
-        return tallies.named(np.concatenate(parts))
+        return np.concatenate(parts)
 
     def evidence(
         self,
