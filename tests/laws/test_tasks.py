@@ -13,6 +13,7 @@ from penstock.evidence import Check, Figure
 from penstock.learning import losses
 from penstock.measure import metrics
 from penstock.measure.judging import judged
+from penstock.measure.language import tallies
 from penstock.records import Column, Layout, Policy
 from penstock.spec import Gate
 
@@ -22,6 +23,15 @@ TASKS = list(plugins.modules("penstock.tasks"))
 def layout(task, classes=()):
     column = Column(name="y", modality="category", arrow_type="string", role="target")
     return Layout(columns=[column], target="y", task=task, classes=list(classes))
+
+
+def tallied(target, rng):
+    found = tallies.priced(target * rng.uniform(1, 7, len(target)), target)
+    found["tokens"] = 3
+    found["count"][:, 2] = 3
+    found["stated"][:, 2] = rng.uniform(0.6, 0.9, len(target))
+    found["true"][:, 2] = rng.integers(0, 2, len(target))
+    return found
 
 
 RNG = np.random.default_rng(0)
@@ -65,6 +75,11 @@ ALL = [
 ]
 
 
+# tasks with scores of their own: layout, a raw column, and scores of it from a generator
+TEXTS = pa.array(["a dog", "a cat", "three"] * 20)
+OWN = {"next_token": (layout("next_token"), TEXTS, tallied)}
+
+
 def outputs(task, goal, n, seed=0):
     shape = (n, 3, task.num_outputs(goal))
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
@@ -77,7 +92,7 @@ def scored(task, goal, raw):
 
 
 def test_every_task_has_cases_here():
-    assert set(TASKS) == set(CASES)
+    assert set(TASKS) == set(CASES) | set(OWN)
 
 
 @pytest.mark.parametrize(("name", "goal", "raw"), ALL)
@@ -195,7 +210,7 @@ def test_figures_can_be_drawn_and_survive_json(name, goal, raw):
             assert Figure.model_validate_json(figure.model_dump_json()) == figure
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", CASES)
 def test_the_losses_it_offers_are_there_and_reward_the_truth(name):
     task = tasks.load(name)
     goal, raw = CASES[name][0]
@@ -214,10 +229,35 @@ def test_the_losses_it_offers_are_there_and_reward_the_truth(name):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_target_that_is_null_or_unknown_is_an_error(name):
-    task, (goal, raw) = tasks.load(name), CASES[name][0]
+    task, (goal, raw) = tasks.load(name), (OWN[name][:2] if name in OWN else CASES[name][0])
     holes = pa.chunked_array([pa.array([None, *raw.to_pylist()[1:]], raw.type)])
     with pytest.raises(ValueError, match="1 target values are"):
         task.encode_target(holes, goal)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_scores_of_its_own_are_measured_written_down_and_read_again(name):
+    task, (goal, raw, made) = tasks.load(name), OWN[name]
+    target = task.encode_target(pa.chunked_array([raw]), goal)
+    scores = made(target, np.random.default_rng(0))
+    found = [metrics.of(metric) for metric in task.metrics(goal)]
+    values = [metric.measure(target, scores) for metric in found]
+    for metric, value in zip(found, values, strict=True):
+        assert metric.low <= value <= metric.high
+    assert task.row_losses(scores, target).mean() == pytest.approx(values[0])
+    assert values[0] < found[0].measure(target, task.constant(target, goal))
+    columns = task.predictions(scores, decisions(task, scores, Policy()), Policy(), goal)
+    assert next(iter(columns)) == "prediction"
+    assert {len(column) for column in columns.values()} == {len(target)}
+    empty = task.empty_scores(goal)
+    assert list(task.predictions(empty, empty, Policy(), goal)) == list(columns)
+    again = task.answers(pa.table(columns), goal)
+    assert [metric.measure(target, again.scores) for metric in found] == pytest.approx(values)
+    assert task.signal(scores).shape == (len(target),)
+    for few in (slice(None), slice(0, 2)):
+        for figure in task.figures(scores[few], target[few], goal).values():
+            assert Figure.model_validate_json(figure.model_dump_json()) == figure
+    assert task.looked_at(target, goal).tables
 
 
 @pytest.mark.parametrize("better", ["lower", "higher"])

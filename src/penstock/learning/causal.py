@@ -168,7 +168,7 @@ class Causal(nn.Module):
         return F.linear(hidden, self.table.weight)
 
     def forward(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor | Costs:
-        """Cost of each row: bits and bytes ``float32[batch, 2]`` while learning, else of each token.
+        """Cost of each row, ``float32[batch, 2]`` bits and bytes, while learning; else of tokens.
 
         Parameters
         ----------

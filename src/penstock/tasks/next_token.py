@@ -73,8 +73,11 @@ def _texts(column: pa.ChunkedArray | pa.Array) -> pa.LargeStringArray:
 
 
 def encode_target(column: pa.ChunkedArray, layout: Layout) -> NDArray[np.float64]:
-    """UTF-8 bytes of each document."""
+    """UTF-8 bytes of each document; ValueError when one is null."""
     from penstock.learning.tokens import bytes_of
+
+    if column.null_count:
+        raise ValueError(f"{column.null_count} target values are null")
 
     return bytes_of(_texts(column)).astype(np.float64)
 
@@ -256,8 +259,8 @@ def evidence(
     seed: int,
 ) -> Evidence:
     """What it knows by heart, what it writes, and whether that goes round in circles."""
-    texts = (_texts(table[model.layout.target]) for table in (train, test))
-    return _reader(model).evidence(*texts, scores, seed)
+    seen, new = (_texts(table[model.layout.target]) for table in (train, test))
+    return _reader(model).evidence(seen, new, scores, seed)
 
 
 def explained(model: Model, train: pa.Table, test: pa.Table, seed: int) -> Evidence:
