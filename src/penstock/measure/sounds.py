@@ -252,7 +252,7 @@ def band_edges(rate: int, bands: int) -> NDArray[np.float64]:
     Examples
     --------
     >>> band_edges(8_000, 2).round().tolist()
-    [0.0, 743.0, 1963.0, 4000.0]
+    [0.0, 621.0, 1791.0, 4000.0]
     """
     top = np.log1p(rate / 2 / 700)
     edges: NDArray[np.float64] = 700 * np.expm1(np.linspace(0, top, bands + 2))
