@@ -130,12 +130,15 @@ def evaluate(
 
 
 @stage(timeout_seconds=12 * HOUR)
-def stress(fitted: Fitted, policy: Policy, train: Rows, test: Rows, seed: int) -> Findings:
+def stress(
+    fitted: Fitted, policy: Policy, train: Rows, test: Rows, seed: int, show_rows: bool
+) -> Findings:
     """Change the input as the world does, and see what the model makes of it."""
     from penstock.stages.stress import stress
 
     run = current()
-    return stress(fitted, policy, test, seed, run.store, run.progress("stress"), train)
+    tell = run.progress("stress")
+    return stress(fitted, policy, test, seed, run.store, tell, train, show_rows)
 
 
 @stage(timeout_seconds=12 * HOUR)

@@ -62,7 +62,7 @@ def train(pipeline: str, refresh: Refresh = False, overrides: Overrides = UNCHAN
 
         train, test, seed = parts.train, parts.test, spec.split.seed
         scorecard = evaluate(fitted, policy, train, test, seed, spec.report.show_rows)
-        stress(fitted, policy, train, test, seed)
+        stress(fitted, policy, train, test, seed, spec.report.show_rows)
         explain(fitted, policy, train, test, seed, spec.report.show_rows)
         sensitive = spec.data.sensitive
         bias(fitted, scorecard, train, test, sensitive, spec.bias, before, before_policy, seed)

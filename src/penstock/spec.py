@@ -339,6 +339,7 @@ class Gates(Part):
     near_rows: Gate = _warn(
         0.1, "Share of test rows nearly equal to a train row, in texts and the like."
     )
+    near_copies: Gate = _warn(0.01, "Share of test images with a near copy in train.")
     group_overlap: Gate = _refuse(0, "Groups on both sides of the split.")
     time_overlap: Gate = _refuse(0, "Share of test rows not later than the last train row.")
     part_difference: Gate = _warn(

@@ -5,11 +5,15 @@ Model, rows -> :class:`Stressed`
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import torch
 
+from penstock import exhibits
 from penstock.bench import Bench, drawn, exchanged
+from penstock.evidence import Gallery
 from penstock.learning.attribution import sensitivity
 from penstock.learning.encodings import affordable, work_of_exchange
 from penstock.measure.predictions import Answers
@@ -49,12 +53,12 @@ class Stressed(Bench):
 
     def __init__(self, model: Model, test: pa.Table, seed: int, most: int = MOST_ROWS):
         work_a_row = work_of_exchange(model.network, model.encoded(test.slice(0, 1)))
-        num_columns = min(MAX_COLUMNS, len(model.learnt.inputs))
-        passes = max(1, 9 * num_columns)  # three stresses, three strengths
+        passes = _passes(model)
         count = affordable(test.num_rows, work_a_row * passes, WORK, LEAST_ROWS, most)
         table = test.take(pa.array(np.sort(drawn(test, count, seed))))
         self.raw = table
         super().__init__(model, _reduced(model, table), seed)
+        self.examples: list[tuple[Trial, pa.ChunkedArray]] = []
 
     def columns(self) -> tuple[list[str], list[str]]:
         """Names of the columns to stress, and what the reader should know of the choice."""
@@ -88,8 +92,10 @@ class Stressed(Bench):
         found = []
         for stress in modality.STRESSES:
             for place in range(len(stress.strengths)):
-                after = self.after(name, self.changed(name, stress, place))
+                column = self.changed(name, stress, place)
+                after = self.after(name, column)
                 found.append(Trial(name, stress, place, after, self.flipped(after)))
+                self.examples.append((found[-1], column.slice(self.example, 1)))
         return found
 
     def changed(self, name: str, stress: Stress, place: int) -> pa.ChunkedArray:
@@ -109,6 +115,54 @@ class Stressed(Bench):
         scores = self.scores_with(name, column)
         table = exchanged(self.table, name, column)
         return Answers(scores, self.model.decided(table, scores))
+
+    @property
+    def example(self) -> int:
+        """The first row that is decided rightly as it is; of values, the first one."""
+        if self.before.scores.ndim != 2:
+            return 0
+        return int(np.argmax(self.before.decided == self.target))
+
+    def galleries(self, names: list[str], show_rows: bool) -> dict[str, Gallery]:
+        """A value of each column that is seen or heard under each shift and strength."""
+        found: dict[str, Gallery] = {}
+        for name in names:
+            modality: Any = self.model.learnt.modality(name)
+            if show_rows:
+                shown = [("as it is", self.table[name].slice(self.example, 1))]
+                shown += [
+                    (f"{trial.clause}: {self.answered(trial.after)}", value)
+                    for trial, value in self.examples
+                    if trial.column == name
+                ]
+            elif hasattr(modality, "specimen"):
+                shown = self.specimens(name, modality)
+            else:
+                continue
+            found |= exhibits.of_values(
+                self.model, name, shown, f"What the shifts make of {name}", show_rows
+            )
+        return found
+
+    def answered(self, after: Answers) -> str:
+        """What becomes of the example's answer."""
+        row, classes = self.example, self.model.layout.classes
+        if self.before.scores.ndim != 2:
+            return f"{float(after.scores[row]):.4g}" if after.scores.dtype.kind == "f" else ""
+        code = int(after.decided[row])
+        return f"{classes[code]} ({float(after.scores[row, code]):.0%})"
+
+    def specimens(self, name: str, modality: Any) -> list[tuple[str, pa.ChunkedArray]]:
+        """A made-up value under each shift and strength."""
+        state = self.model.learnt.columns[name]
+        made = modality.specimen(state)
+        rng = np.random.default_rng(self.seed)
+        shown = [("as it is", made)]
+        for stress in modality.STRESSES:
+            for strength in stress.strengths:
+                value = modality.stressed(made, state, stress.name, strength, rng)
+                shown.append((stress.clause(name, strength), value))
+        return shown
 
     def flipped(self, after: Answers) -> float:
         """Share of the rows that are decided otherwise.
@@ -131,6 +185,13 @@ class Stressed(Bench):
         """The best constant prediction for the sample."""
         scores = self.model.task.constant(self.target, self.model.layout)
         return Answers(scores, scores.argmax(axis=1) if scores.ndim == 2 else scores)
+
+
+def _passes(model: Model) -> int:
+    """How often the rows go through the network: each stress of each column, at each strength."""
+    kinds = [model.learnt.modality(column.name) for column in model.learnt.inputs]
+    stresses = sorted(len(getattr(kind, "STRESSES", ())) for kind in kinds)[-MAX_COLUMNS:]
+    return max(1, 3 * sum(stresses))
 
 
 def _reduced(model: Model, table: pa.Table) -> pa.Table:

@@ -90,7 +90,11 @@ class Modality(Protocol):
     nothing can be hidden; and ``shown(column, state, tints) -> dict``: fields of an
     :class:`penstock.evidence.Exhibit` that show the row with its parts tinted (``float64[parts]``
     in [-1, 1]). Where every value has the same parts, the column may be None: what is shown then
-    stands for all rows, and holds no value of any.
+    stands for all rows, and holds no value of any. ``specimen(state)`` is a made-up column of one
+    row, for people to see or hear what the stresses do where no row may be shown.
+
+    A modality whose values are copied with small changes (an image, saved again) also has
+    ``likeness(column) -> float32[n, k]``: vectors that are near to one another for copies.
 
     A modality whose values can be nearly equal also has ``shingles(column) -> (row, code)``:
     ``int64[m]`` ascending and ``uint64[m]``, hashes of what each value is made of; values that

@@ -218,6 +218,23 @@ def shown(
     }
 
 
+def specimen(state: State) -> pa.ChunkedArray:
+    """A made-up image of one row: a disc, a cross and stripes before a ramp of greys."""
+    side = state.side
+    rows, columns = (np.indices((side, side)) + 0.5) / side
+    grey = 0.25 + 0.5 * columns
+    grey = np.where((rows - 0.3) ** 2 + (columns - 0.3) ** 2 < 0.03, 1.0, grey)
+    cross = (np.abs(rows - 0.7) < 0.04) | (np.abs(columns - 0.3) < 0.04)
+    grey = np.where(cross & (rows > 0.55) & (columns < 0.45), 0.0, grey)
+    stripes = (columns * side // max(1, side // 16)) % 2
+    grey = np.where(
+        (rows > 0.55) & (rows < 0.85) & (columns > 0.55) & (columns < 0.9), stripes, grey
+    )
+    pixels = np.rint(255 * grey).astype(np.uint8)[None, None].repeat(state.channels, axis=1)
+    files = pictures.netpbm(pixels, np.ones(1, dtype=bool))
+    return pa.chunked_array([pa.array(files, pa.binary())])
+
+
 def expectations(column: pa.ChunkedArray, name: str) -> list[dict[str, Any]]:
     """None beside presence and type: a file that cannot be decoded never enters a snapshot."""
     return []
@@ -320,6 +337,29 @@ def reduced(column: pa.ChunkedArray, state: State) -> pa.ChunkedArray:
 def _files(pixels: NDArray[np.generic], column: pa.ChunkedArray) -> pa.ChunkedArray:
     files = pictures.netpbm(pixels, column.is_valid().to_numpy())
     return pa.chunked_array([pa.array(files, pa.binary())])
+
+
+LIKENESS_SIDE = 16
+"""Side of the thumbnails by which copies are told (house choice, measured)."""
+
+
+def likeness(column: pa.ChunkedArray) -> NDArray[np.float32]:
+    """Grey thumbnails without their brightness and contrast, ``float32[n, 256]``.
+
+    Near to one another for copies; 0 of what is flat or cannot be read.
+    """
+
+    def one(content: bytes | None) -> NDArray[np.float32]:
+        picture = seen(content, LIKENESS_SIDE)
+        if picture is None:
+            return np.zeros(LIKENESS_SIDE**2, np.float32)
+        grey = pictures.squared(picture.image, LIKENESS_SIDE, 1)[0].astype(np.float32).ravel()
+        grey -= grey.mean()
+        length = float(np.linalg.norm(grey))
+        return grey / np.float32(length) if length > 2 * LIKENESS_SIDE else 0 * grey
+
+    found = list(pictures.each(one, column.to_pylist()))
+    return np.stack(found) if found else np.zeros((0, LIKENESS_SIDE**2), np.float32)
 
 
 VIEWS = ("brightness", "contrast", "sharpness", "width", "height")

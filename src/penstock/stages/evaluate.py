@@ -16,13 +16,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from penstock import tasks
+from penstock import exhibits, tasks
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.measure import metrics, slices
 from penstock.measure.baselines import Baseline
 from penstock.measure.calibration import Calibration
 from penstock.measure.intervals import bootstrap, wilson
-from penstock.measure.mistakes import worst
 from penstock.measure.predictions import in_order, kept
 from penstock.model import Model
 from penstock.ports import Progress, Store
@@ -98,8 +97,9 @@ def evaluate(
     figures |= task.figures(scores, target, layout)
     more = task.evidence(model, past, table, scores, target, seed)
     predictions = _predictions(model, scores, decided, target, losses)
-    if show_rows:
-        tables["worst_rows"] = worst(table, layout, predictions, losses)
+    more = more.joined(
+        exhibits.of_test_rows(model, table, predictions, scores, target, losses, show_rows)
+    )
     progress(3, 3, "done")
     return Scorecard(
         metrics=estimates,

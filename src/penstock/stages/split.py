@@ -27,6 +27,8 @@ from penstock.ports import Progress, Store
 from penstock.records import Layout, Rows, Snapshot, Split
 from penstock.spec import SplitSpec
 from penstock.tables.agreement import strategy_of
+from penstock.tables.copies import near_copies
+from penstock.tables.sampling import sampled
 
 STAGE = findings.STAGE
 SHOWN_CLASSES = 30
@@ -166,17 +168,6 @@ def _chain(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[
     yield from others
 
 
-def _sample(rows: Rows, columns: list[str], most: int, seed: int, store: Store) -> pa.Table:
-    """At most so many rows, drawn at random, in order."""
-    chosen = np.zeros(rows.num_rows, bool)
-    chosen[np.random.default_rng(seed).permutation(rows.num_rows)[:most]] = True
-    start, kept = 0, []
-    for batch in store.batches(rows, columns):
-        kept.append(batch.filter(pa.array(chosen[start : start + batch.num_rows])))
-        start += batch.num_rows
-    return pa.Table.from_batches(kept).select(columns)
-
-
 # ------------------------------------------------------------------------------ the evidence
 
 
@@ -194,6 +185,7 @@ def _evidence(
     if rows.spec.strategy == "time":
         checks.append(findings.time_overlap(part, times_of(rows), rows.spec.column))
     checks += _near_rows(part, snapshot, store)
+    checks += near_copies(parts, rows.spec.seed, store)
     tables = {"parts": _sizes(parts, store)}
     figures: dict[str, Figure] = {}
     notes += _missing_classes(part, rows, layout, snapshot, store)
@@ -243,8 +235,8 @@ def _group_overlap(
 
 def _part_difference(parts: Split, readable: list[str], spec: SplitSpec, store: Store) -> Check:
     most = overlap.MAX_ROWS // 2
-    train = _sample(parts.train, readable, most, spec.seed, store)
-    test = _sample(parts.test, readable, most, spec.seed, store)
+    train = sampled(parts.train, readable, most, spec.seed, store)
+    test = sampled(parts.test, readable, most, spec.seed, store)
     enough = min(train.num_rows, test.num_rows) >= 2 * overlap.NUM_FOLDS
     measured: dict[str, float | None] = {}
     why = f"Too few rows: {train.num_rows} in train, {test.num_rows} in test."
@@ -269,7 +261,7 @@ def _search(parts: Split, readable: list[str], spec: SplitSpec, store: Store) ->
     """Train rows only: test rows stay sealed."""
     layout = parts.layout
     columns = [*readable, layout.target]
-    table = _sample(parts.train, columns, leakage.MAX_ROWS, spec.seed, store)
+    table = sampled(parts.train, columns, leakage.MAX_ROWS, spec.seed, store)
     is_classification = bool(layout.classes)
     target = table[layout.target]
     label = codes_of(target) if is_classification else target.cast(pa.float64()).to_numpy()

@@ -27,6 +27,7 @@ def stress(
     store: Store,
     progress: Progress,
     train: Rows | None = None,
+    show_rows: bool = False,
 ) -> Findings:
     """Measure what each natural shift of each column costs.
 
@@ -44,6 +45,9 @@ def stress(
         Where rows are; who is told.
     train : Rows, optional
         What the test rows are compared with, to say which shift they are like.
+    show_rows : bool
+        Whether the evidence may show raw rows: one of each column that is seen or heard, under
+        each shift. Otherwise made-up values are shown, where the modality has any.
     """
     model = Model.of(fitted, store, policy)
     bench = Stressed(model, store.table(test), seed)
@@ -64,6 +68,7 @@ def stress(
             **compared.tables,
         },
         figures=stress_tables.figures(records, fitted.metric) | compared.figures,
+        galleries=bench.galleries(columns, show_rows),
         notes=[*notes, *stress_tables.notes(records), *compared.notes],
     )
     progress(len(columns) + 1, len(columns) + 1, "done")

@@ -268,7 +268,8 @@ def test_images_of_three_classes_are_stressed(tmp_path):
     table = pa.table({"pic": pictures, "y": [f"k{code}" for code in codes]})
     parts = fitted(tmp_path, table, ("k0", "k1", "k2"), metric="accuracy")
     rows = records(found(parts))
-    assert {key[1] for key in rows} == {"dark", "blur", "noise", "missing"}
+    told = {"dark", "gamma", "blur", "noise", "jpeg", "shift", "turn", "missing"}
+    assert {key[1] for key in rows} == told
     gone = rows["pic", "missing", 1.0]
     assert gone["accuracy"] < 0.6
     assert gone["confidence"] < 1

@@ -54,6 +54,20 @@ def near_rows(part: np.ndarray, family: np.ndarray, names: list[str]) -> Check:
     )  # fmt: skip
 
 
+def near_copies(name: str, found: np.ndarray, examples: list[str]) -> Check:
+    """Test rows whose value of a column is nearly that of a train row; ``found`` is ``bool[m]``."""
+    low, high = wilson(int(found.sum()), len(found))
+    example = f", for example {'; '.join(examples)}" if examples else ""
+    return Check(
+        name="near_copies", stage=STAGE, subject=name, burden="disprove",
+        value=float(found.mean()), low=low, high=high,
+        why=f"{int(found.sum())} of {len(found)} test rows have a near copy of their {name} in"
+        f" train: the same picture saved again, brightened or resized{example}.",
+        remedy="Remove the copies, or keep them together: a column that names the original, and"
+        " split.strategy: group by it.",
+    )  # fmt: skip
+
+
 def group_overlap(name: str, num_shared: int, num_groups: int, examples: list[str]) -> Check:
     """Groups of a column that have rows in more than one part."""
     example = f", for example {', '.join(examples)}" if examples else ""
