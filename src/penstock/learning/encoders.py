@@ -173,6 +173,18 @@ class Standardised(nn.Module):
         return scaled.clamp(-10, 10)
 
 
+class AsItIs(nn.Module):
+    """Numbers as they are. Reads one array, ``float32[batch, width]``."""
+
+    def __init__(self, reads: str, width: int):
+        super().__init__()
+        self.reads, self.width = reads, width
+
+    def forward(self, arrays: dict[str, Tensor]) -> Tensor:
+        """``float32[batch, width]``."""
+        return arrays[self.reads]
+
+
 class Beside(nn.Module):
     """Several views of one column, side by side."""
 

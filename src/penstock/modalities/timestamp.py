@@ -27,6 +27,11 @@ HOLDS = "time"
 PERIODS = {"hour": 24, "weekday": 7, "day": 31, "month": 12}
 """Calendar parts with a category view each, and their number of levels."""
 MICROSECONDS = 1_000_000
+CYCLES = {"day": 1.0, "week": 7.0, "year": 365.2425}
+"""Days after which a cycle begins anew: a minute before midnight is near to a minute after it, and
+the last of December to the first of January."""
+FIRST_MONDAY = 4.0
+"""Days from 1970-01-01, a Thursday, to the first Monday."""
 
 
 class State(BaseModel):
@@ -43,12 +48,15 @@ class State(BaseModel):
         Days since 1970 with a level of their own, ascending.
     credibility : dict of str to list of float
         For each calendar part, how far each of its levels is believed, in [0, 1].
+    cycles : list of str
+        Keys of :data:`CYCLES` over which the moments are spread.
     """
 
     elapsed: numeric.State
     parts: list[str]
     dates: list[float]
     credibility: dict[str, list[float]]
+    cycles: list[str] = []
 
 
 def recognise(column: pa.ChunkedArray, name: str) -> float:
@@ -70,6 +78,7 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
         sizes["date"] = len(dates) + 1
     return State(
         elapsed=numeric.learn(_days(column), target, spec),
+        cycles=[name for name in CYCLES if _is_spread(_cycled(column.drop_null(), [name]))],
         parts=list(sizes),
         dates=dates.tolist(),
         credibility={
@@ -80,25 +89,57 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
 
 
 def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generic]]:
-    """The arrays of the elapsed time, and ``int64[n]`` a calendar part, 0 where missing."""
+    """The arrays of the elapsed time; ``int64[n]`` a calendar part, 0 where missing; ``cycles``:
+    ``float32[n, 2 k]``, sine and cosine of each cycle, 0 where missing.
+    """
     arrays = numeric.encode(_days(column), state.elapsed)
     for name in state.parts:
         arrays[name] = _codes(column, name, np.asarray(state.dates))
+    if state.cycles:
+        arrays["cycles"] = np.nan_to_num(_cycled(column, state.cycles)).astype(np.float32)
     return arrays
 
 
 def encoder(state: State, spec: ModelSpec) -> nn.Module:
-    """The encoder of the elapsed time beside an embedding a calendar part."""
-    from penstock.learning.encoders import Beside, LevelEmbedding
+    """The encoder of the elapsed time beside the cycles and an embedding a calendar part."""
+    from penstock.learning.encoders import AsItIs, Beside, LevelEmbedding
 
     levels = [LevelEmbedding(state.credibility[name], reads=name) for name in state.parts]
-    return Beside(numeric.encoder(state.elapsed, spec), *levels)
+    cycles = [AsItIs("cycles", 2 * len(state.cycles))] if state.cycles else []
+    return Beside(numeric.encoder(state.elapsed, spec), *cycles, *levels)
 
 
 def _days(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Days since 1970 as float64."""
     micros = _moments(column).cast(pa.int64()).cast(pa.float64(), safe=False)
     return pc.divide(micros, 86_400.0 * MICROSECONDS)
+
+
+MOST_TOGETHER = 0.95
+"""Length of the mean of a cycle's unit vectors from which on moments stand together in one part of
+it, some nine weeks of a year or four hours of a day, and say nothing of the rest (house choice).
+"""
+
+
+def _is_spread(turns: NDArray[np.float64]) -> bool:
+    return len(turns) > 0 and float(np.hypot(*turns.mean(axis=0))) < MOST_TOGETHER
+
+
+def _cycled(column: pa.ChunkedArray, names: list[str]) -> NDArray[np.float64]:
+    """Sine and cosine of the place in each cycle, ``float64[n, 2 k]``, nan where missing.
+
+    The year begins and ends a few hours from where the calendar says, which is alike each year.
+    """
+    days = _days(column).to_numpy().astype(np.float64)
+    angles = [
+        2
+        * np.pi
+        * np.mod(days - (FIRST_MONDAY if name == "week" else 0.0), CYCLES[name])
+        / CYCLES[name]
+        for name in names
+    ]
+    found = [turn(angle) for angle in angles for turn in (np.sin, np.cos)]
+    return np.stack(found, axis=1) if found else np.zeros((len(days), 0))
 
 
 def _moments(column: pa.ChunkedArray) -> pa.ChunkedArray:

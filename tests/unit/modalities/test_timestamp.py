@@ -53,3 +53,34 @@ def test_a_day_of_enough_rows_has_a_level_and_later_days_none():
 def test_one_day_is_no_news():
     state, _ = learn([dt.datetime(2024, 1, 1, n) for n in range(20)])
     assert state.parts == ["hour"]
+
+
+def test_a_cycle_ends_where_it_begins():
+    year = [dt.datetime(2023, 1, 1) + dt.timedelta(hours=7 * n) for n in range(1_200)]
+    state, _ = learn(year)
+    assert state.cycles == ["day", "week", "year"]
+
+    def cycles(*moments):
+        return timestamp.encode(pa.chunked_array([pa.array(moments)]), state)["cycles"]
+
+    late, early, noon = cycles(
+        dt.datetime(2023, 6, 1, 23, 59), dt.datetime(2023, 6, 2, 0, 1), dt.datetime(2023, 6, 1, 12)
+    )[:, :2]
+    assert np.linalg.norm(late - early) < 0.01
+    assert np.linalg.norm(late - noon) > 1.9
+    sunday, monday = cycles(dt.datetime(2023, 6, 4, 23, 59), dt.datetime(2023, 6, 5, 0, 1))[:, 2:4]
+    assert np.linalg.norm(sunday - monday) < 0.01
+    assert monday[1] > 0.999  # a week begins on Monday
+    old, new, summer = cycles(
+        dt.datetime(2023, 12, 31), dt.datetime(2024, 1, 1), dt.datetime(2024, 7, 1)
+    )[:, 4:]
+    assert np.linalg.norm(old - new) < 0.05
+    assert np.linalg.norm(old - summer) > 1.9
+
+
+def test_a_cycle_of_which_a_part_was_seen_is_none_and_missing_moments_turn_nowhere():
+    month = [dt.datetime(2024, 3, 1) + dt.timedelta(days=n) for n in range(30)]
+    state, column = learn([*month, None])
+    assert state.cycles == ["week"]
+    assert timestamp.encode(column, state)["cycles"][-1].tolist() == [0, 0]
+    assert learn([None, None])[0].cycles == []
