@@ -204,6 +204,14 @@ def decided(
     return scores
 
 
+def reach(radius: float, layout: Layout) -> tuple[str, str]:
+    """Of probable classes, or as far to either side."""
+    if layout.classes:
+        said = f"Prediction sets hold each class with a probability of at least {1 - radius:.4g}"
+        return said, "1 - probability of the true class"
+    return f"Prediction intervals reach {radius:.4g} to either side", f"error of {layout.target}"
+
+
 def empty_scores(layout: Layout) -> NDArray[Any]:
     """Zeros, as many as there are classes, or one."""
     return np.zeros((1, len(layout.classes)) if layout.classes else 1, dtype=np.float32)

@@ -21,13 +21,6 @@ SQUARED = ("rmse", "r2")
 FEWEST_DECIDING = 30
 """Fewest rows that must make up a sum of squared errors for a trial to decide by it (house
 choice: the usual size from which a mean is near normal)."""
-WANTS = {
-    "roc_auc": "the order of the rows", "average_precision": "the order of the rows",
-    "accuracy": "the most probable class", "log_loss": "the probability of each class",
-    "brier_score": "the probability of each class", "rmse": "the mean", "r2": "the mean",
-    "mae": "the median", "f1": "few errors in the rarer class",
-    "balanced_accuracy": "the class that is most over-represented beside its share",
-}  # fmt: skip
 
 
 def loss_choice(goal: Objective, tried: Tried | str) -> Check:
@@ -149,8 +142,9 @@ def losses_table(goal: Objective, estimates: dict[str, str], tried: Tried | str)
             gain = (None,) * 3 if chosen else tried.gain(goal.metric, goal.loss, name)
             record |= dict(zip(("gain", "gain low", "gain high"), gain, strict=True))
         records.append(record)
-    wants = WANTS.get(goal.metric, "not said")
-    return Table.of("Losses", records, f"What serves the declared metric, {goal.metric}: {wants}.")
+    serves = metrics.of(goal.metric).serves
+    note = f"What serves the declared metric, {goal.metric}: {serves}." if serves else ""
+    return Table.of("Losses", records, note)
 
 
 def metrics_table(tried: Tried) -> Table:

@@ -35,6 +35,8 @@ class Metric:
         ``(target, scores) -> float``, or ``(target, decided, classes) -> float``.
     reads : {"scores", "decisions"}
         Which of the two.
+    serves : str
+        What a network has to estimate well for it; empty: not said.
     """
 
     better: Literal["higher", "lower"]
@@ -42,6 +44,7 @@ class Metric:
     high: float
     function: Callable[..., float]
     reads: Literal["scores", "decisions"] = "scores"
+    serves: str = ""
 
     def measure(self, target: Array, scores: Array, decided: Array | None = None) -> float:
         """The metric of these rows.
@@ -206,14 +209,27 @@ def _r2(target: Array, scores: Array) -> float:
 
 
 METRICS: dict[str, Metric] = {
-    "roc_auc": Metric("higher", 0.0, 1.0, _roc_auc),
-    "average_precision": Metric("higher", 0.0, 1.0, _average_precision),
-    "accuracy": Metric("higher", 0.0, 1.0, _accuracy, "decisions"),
-    "balanced_accuracy": Metric("higher", 0.0, 1.0, _balanced_accuracy, "decisions"),
-    "f1": Metric("higher", 0.0, 1.0, _f1, "decisions"),
-    "log_loss": Metric("lower", 0.0, float("inf"), _log_loss),
-    "brier_score": Metric("lower", 0.0, 2.0, _brier),
-    "rmse": Metric("lower", 0.0, float("inf"), _rmse),
-    "mae": Metric("lower", 0.0, float("inf"), _mae),
-    "r2": Metric("higher", float("-inf"), 1.0, _r2),
+    "roc_auc": Metric("higher", 0.0, 1.0, _roc_auc, serves="the order of the rows"),
+    "average_precision": Metric(
+        "higher", 0.0, 1.0, _average_precision, serves="the order of the rows"
+    ),
+    "accuracy": Metric(
+        "higher", 0.0, 1.0, _accuracy, "decisions", serves="the most probable class"
+    ),
+    "balanced_accuracy": Metric(
+        "higher",
+        0.0,
+        1.0,
+        _balanced_accuracy,
+        "decisions",
+        serves="the class that is most over-represented beside its share",
+    ),
+    "f1": Metric("higher", 0.0, 1.0, _f1, "decisions", serves="few errors in the rarer class"),
+    "log_loss": Metric(
+        "lower", 0.0, float("inf"), _log_loss, serves="the probability of each class"
+    ),
+    "brier_score": Metric("lower", 0.0, 2.0, _brier, serves="the probability of each class"),
+    "rmse": Metric("lower", 0.0, float("inf"), _rmse, serves="the mean"),
+    "mae": Metric("lower", 0.0, float("inf"), _mae, serves="the median"),
+    "r2": Metric("higher", float("-inf"), 1.0, _r2, serves="the mean"),
 }

@@ -237,15 +237,10 @@ def _promised(
         )
         return policy
     held = decisions.members(scores, radius) if layout.classes else None
-    label = "1 - probability of the true class" if layout.classes else f"error of {layout.target}"
+    what, label = tasks.load(layout.task).reach(radius, layout)
     figure = policy_figures.radius(nonconformity, radius, coverage, label)
     told.figures["coverage"] = figure
     told.tables["promise"] = effects.promise_table(held, radius, coverage, rows)
-    what = (
-        f"Prediction sets hold each class with a probability of at least {1 - radius:.4g}"
-        if layout.classes
-        else f"Prediction intervals reach {radius:.4g} to either side"
-    )
     told.notes.append(f"{what}; they are to hold the truth of {coverage:.0%} of new rows.")
     told.notes.append(SAME_ROWS)
     return policy.model_copy(update={"radius": radius})

@@ -180,6 +180,9 @@ class Task(Protocol):
     def covered(self, scores: np.ndarray, target: np.ndarray, radius: float) -> np.ndarray:
         """Whether each row's set or interval of this radius holds the truth, ``bool[n]``."""
 
+    def reach(self, radius: float, layout: Layout) -> tuple[str, str]:
+        """What sets or intervals of this radius hold, as a clause; what the radius measures."""
+
     def predictions(
         self, scores: np.ndarray, decided: np.ndarray, policy: Policy, layout: Layout
     ) -> dict[str, Any]:

@@ -104,6 +104,12 @@ def covered(
     return held
 
 
+def reach(radius: float, layout: Layout) -> tuple[str, str]:
+    """Intervals widen with the count."""
+    said = f"Prediction intervals reach {radius:.4g} times the root of the expected count"
+    return f"{said} to either side", f"error of {layout.target} over the root of what is expected"
+
+
 def predictions(
     scores: NDArray[np.float64], decided: NDArray[np.float64], policy: Policy, layout: Layout
 ) -> dict[str, Any]:
@@ -154,4 +160,6 @@ def _deviance(target: NDArray[np.float64], scores: NDArray[np.float64]) -> float
     return float(row_losses(scores, target).mean())
 
 
-METRICS = {"mean_poisson_deviance": Metric("lower", 0.0, float("inf"), _deviance)}
+METRICS = {
+    "mean_poisson_deviance": Metric("lower", 0.0, float("inf"), _deviance, serves="the mean")
+}

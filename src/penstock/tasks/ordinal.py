@@ -109,7 +109,9 @@ def _ranked(target: NDArray[np.int64], scores: NDArray[Any]) -> float:
 
 
 METRICS = {
-    "mean_steps": Metric("lower", 0.0, float("inf"), _steps, "decisions"),
-    "quadratic_kappa": Metric("higher", -1.0, 1.0, _kappa, "decisions"),
-    "ranked_probability_score": Metric("lower", 0.0, 1.0, _ranked),
+    "mean_steps": Metric("lower", 0.0, float("inf"), _steps, "decisions", "the median class"),
+    "quadratic_kappa": Metric("higher", -1.0, 1.0, _kappa, "decisions", "the mean class"),
+    "ranked_probability_score": Metric(
+        "lower", 0.0, 1.0, _ranked, serves="the probability of each class"
+    ),
 }
