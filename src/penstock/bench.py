@@ -79,22 +79,27 @@ class Bench:
 
     def _encoded(self, name: str, column: pa.ChunkedArray) -> Tensor:
         assert self.exchange is not None
-        modality = self.model.learnt.modality(name)
-        arrays = modality.encode(column, self.model.learnt.columns[name])
+        arrays = self.model.learnt.encode_column(name, exchanged(self.table, name, column))
         return column_encodings(self.exchange.network, name, arrays)
 
     def scores_with(self, name: str, column: pa.ChunkedArray) -> NDArray[Any]:
         """Scores of the rows with another column in place of one; what encodes alike stays."""
-        if self.exchange is None:
+        if self.exchange is None or self._told_elsewhere(name):
             return self.model.scores(exchanged(self.table, name, column))
         return self._scores_of(name, self._encoded(name, column))
 
     def scores_dealt(self, name: str, order: NDArray[np.int64]) -> NDArray[Any]:
         """Scores of the rows with the values of a column dealt out in another order."""
-        if self.exchange is None:
+        if self.exchange is None or self._told_elsewhere(name):
             return self.scores_with(name, self.table[name].take(pa.array(order)))
         here, every = self.here(name), torch.arange(len(order))
         return self._scored(self.exchange.outputs_with(name, here[torch.from_numpy(order)], every))
+
+    def _told_elsewhere(self, name: str) -> bool:
+        """Whether the encoding of another column tells of this one too, or this one of others."""
+        learnt = self.model.learnt
+        return any(name in (other, *learnt.beside(other)) for other in self.names
+                   if learnt.beside(other))  # fmt: skip
 
     def _scores_of(self, name: str, found: Tensor) -> NDArray[Any]:
         assert self.exchange is not None

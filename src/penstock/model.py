@@ -86,6 +86,13 @@ class Learnt:
             column.name: reading(column, spec, pretrained).learn(train[column.name], target, spec)
             for column in task.inputs(layout)
         }
+        for number, column in enumerate(task.inputs(layout)):
+            modality = reading(column, spec, pretrained)
+            if hasattr(modality, "learn_beside"):
+                before = task.inputs(layout)[:number]
+                others = {o.name: train[o.name] for o in before if o.modality == column.modality}
+                here, own = train[column.name], columns[column.name]
+                columns[column.name] = modality.learn_beside(here, others, own, target, spec)
         said, arrays = task.learn(train, target, layout, spec)
         state = task.learn_target(target, layout) | said
         return cls(layout, columns, state, spec, pretrained, arrays)
@@ -93,6 +100,18 @@ class Learnt:
     def modality(self, name: str) -> Modality:
         """What reads a column: its modality, with its pretrained network if it has one."""
         return reading(self.layout.column(name), self.spec, self.pretrained)
+
+    def encode_column(self, name: str, table: pa.Table) -> dict[str, NDArray[Any]]:
+        """Arrays of a column; the table holds those that it is read beside, too."""
+        modality, state = self.modality(name), self.columns[name]
+        arrays = modality.encode(table[name], state)
+        if others := {other: table[other] for other in self.beside(name)}:
+            arrays |= modality.encode_beside(table[name], others, state)  # type: ignore[attr-defined]
+        return arrays
+
+    def beside(self, name: str) -> list[str]:
+        """The columns that a column is read beside; it then tells of them too."""
+        return list(getattr(self.columns[name], "beside", ()))
 
     @property
     def task(self) -> tasks.Task:

@@ -86,10 +86,7 @@ def learn(
 
 def encode(table: pa.Table, learnt: Any) -> Arrays:
     """Every column that is read, by its modality."""
-    return {
-        name: learnt.modality(name).encode(table[name], state)
-        for name, state in learnt.columns.items()
-    }
+    return {name: learnt.encode_column(name, table) for name in learnt.columns}
 
 
 def lessons(rows: Any, learnt: Any, part: str) -> Any:

@@ -62,7 +62,7 @@ class Quick:
                 seen = modality.plain(values, state)  # type: ignore[attr-defined]
                 arrays[column.name] = {"values": seen.astype(np.float32)}
             else:
-                arrays[column.name] = modality.encode(values, state)
+                arrays[column.name] = self.learnt.encode_column(column.name, table)
         return Encoded.of(arrays, table.num_rows, self.learnt.encode_target(table))
 
     def network(self) -> Network:

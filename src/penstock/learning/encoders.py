@@ -185,6 +185,22 @@ class AsItIs(nn.Module):
         return arrays[self.reads]
 
 
+class Numbered(nn.Module):
+    """An encoder of those arrays whose names begin with a number and a line."""
+
+    def __init__(self, number: int, encoder: nn.Module):
+        super().__init__()
+        self.prefix, self.encoder = f"{number}_", encoder
+        self.width = int(encoder.width)  # type: ignore[arg-type]
+
+    def forward(self, arrays: dict[str, Tensor]) -> Tensor:
+        """``float32[batch, width]``."""
+        size = len(self.prefix)
+        mine = {key[size:]: a for key, a in arrays.items() if key.startswith(self.prefix)}
+        found: Tensor = self.encoder(mine)
+        return found
+
+
 class Beside(nn.Module):
     """Several views of one column, side by side."""
 

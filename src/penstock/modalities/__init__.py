@@ -96,6 +96,11 @@ class Modality(Protocol):
     A modality whose values are copied with small changes (an image, saved again) also has
     ``likeness(column) -> float32[n, k]``: vectors that are near to one another for copies.
 
+    A modality that reads a column beside others of its kind (the time between two moments) also has
+    ``learn_beside(column, others, state, target, spec) -> State``, of those before it in the
+    layout, by name; its State then has ``beside``, with the names that it reads, and
+    ``encode_beside(column, others, state)`` gives arrays of their own names.
+
     A modality whose values can be nearly equal also has ``shingles(column) -> (row, code)``:
     ``int64[m]`` ascending and ``uint64[m]``, hashes of what each value is made of; values that
     share most of them are nearly equal.

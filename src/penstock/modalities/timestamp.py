@@ -50,6 +50,8 @@ class State(BaseModel):
         For each calendar part, how far each of its levels is believed, in [0, 1].
     cycles : list of str
         Keys of :data:`CYCLES` over which the moments are spread.
+    beside : dict of str to numeric.State
+        Of the days since the moments of other columns, by their names.
     """
 
     elapsed: numeric.State
@@ -57,6 +59,7 @@ class State(BaseModel):
     dates: list[float]
     credibility: dict[str, list[float]]
     cycles: list[str] = []
+    beside: dict[str, numeric.State] = {}
 
 
 def recognise(column: pa.ChunkedArray, name: str) -> float:
@@ -88,6 +91,44 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
     )
 
 
+MOST_BESIDE = 3
+"""Other columns whose distance in time is read, the first ones (house choice)."""
+
+
+def learn_beside(
+    column: pa.ChunkedArray,
+    others: dict[str, pa.ChunkedArray],
+    state: State,
+    target: NDArray[np.generic],
+    spec: ModelSpec,
+) -> State:
+    """The time between this column and each of some others, as a number, where it varies."""
+    beside = {}
+    for name, other in list(others.items())[:MOST_BESIDE]:
+        gap = _since(column, other)
+        if pc.count_distinct(gap.drop_null()).as_py() > 1:
+            beside[name] = numeric.learn(gap, target, spec)
+    return state.model_copy(update={"beside": beside})
+
+
+def encode_beside(
+    column: pa.ChunkedArray, others: dict[str, pa.ChunkedArray], state: State
+) -> dict[str, NDArray[np.generic]]:
+    """The arrays of the days between, each with the other column's number before its name."""
+    found = {}
+    for number, (name, gap) in enumerate(state.beside.items()):
+        for key, array in numeric.encode(_since(column, others[name]), gap).items():
+            found[f"{number}_{key}"] = array
+    return found
+
+
+def _since(column: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Days from another column's moment to this one's, to the microsecond; null where one is."""
+    here, there = (_moments(one).cast(pa.int64()).combine_chunks() for one in (column, other))
+    micros = pc.subtract(here, there).cast(pa.float64(), safe=False)
+    return pa.chunked_array([pc.divide(micros, 86_400.0 * MICROSECONDS)])
+
+
 def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generic]]:
     """The arrays of the elapsed time; ``int64[n]`` a calendar part, 0 where missing; ``cycles``:
     ``float32[n, 2 k]``, sine and cosine of each cycle, 0 where missing.
@@ -102,11 +143,15 @@ def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generi
 
 def encoder(state: State, spec: ModelSpec) -> nn.Module:
     """The encoder of the elapsed time beside the cycles and an embedding a calendar part."""
-    from penstock.learning.encoders import AsItIs, Beside, LevelEmbedding
+    from penstock.learning.encoders import AsItIs, Beside, LevelEmbedding, Numbered
 
     levels = [LevelEmbedding(state.credibility[name], reads=name) for name in state.parts]
     cycles = [AsItIs("cycles", 2 * len(state.cycles))] if state.cycles else []
-    return Beside(numeric.encoder(state.elapsed, spec), *cycles, *levels)
+    gaps = [
+        Numbered(number, numeric.encoder(gap, spec))
+        for number, gap in enumerate(state.beside.values())
+    ]
+    return Beside(numeric.encoder(state.elapsed, spec), *cycles, *levels, *gaps)
 
 
 def _days(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -2,9 +2,16 @@ import datetime as dt
 
 import numpy as np
 import pyarrow as pa
+import torch
 
+from penstock.learning import losses
+from penstock.learning.encoded import Encoded
+from penstock.learning.loop import Schedule, Training
 from penstock.modalities import timestamp
+from penstock.model import Learnt, Model
+from penstock.records import Column, Layout
 from penstock.spec import ModelSpec
+from penstock.stages.explain import Shuffled
 
 
 def learn(values, kind=None):
@@ -84,3 +91,60 @@ def test_a_cycle_of_which_a_part_was_seen_is_none_and_missing_moments_turn_nowhe
     assert state.cycles == ["week"]
     assert timestamp.encode(column, state)["cycles"][-1].tolist() == [0, 0]
     assert learn([None, None])[0].cycles == []
+
+
+def pair(n, late, seed=0):
+    """Orders over three years, and their arrivals: up to two days later, or late ones."""
+    rng = np.random.default_rng(seed)
+    ordered = np.datetime64("2021-01-01", "us") + rng.integers(0, 3 * 365 * 86_400, n).astype(
+        "timedelta64[s]"
+    )
+    hours = np.where(late, rng.uniform(40, 70, n), rng.uniform(0, 40, n))
+    return ordered, ordered + (hours * 3600).astype("timedelta64[s]")
+
+
+def test_the_time_between_two_columns_is_a_number_of_the_later_listed_one():
+    ordered, arrived = pair(60, np.arange(60) % 2 == 0)
+    here, there = (pa.chunked_array([pa.array(values)]) for values in (arrived, ordered))
+    target = np.arange(60) % 2
+    state = timestamp.learn(here, target, ModelSpec())
+    state = timestamp.learn_beside(here, {"ordered": there}, state, target, ModelSpec())
+    found = timestamp.encode_beside(here, {"ordered": there}, state)
+    assert list(state.beside) == ["ordered"]
+    days = (arrived - ordered) / np.timedelta64(1, "D")
+    raw = found["0_value"] * state.beside["ordered"].scale + state.beside["ordered"].center
+    np.testing.assert_allclose(raw, days, atol=1e-4)
+    nothing = pa.chunked_array([pa.nulls(60, pa.timestamp("us"))])
+    assert np.isnan(timestamp.encode_beside(nothing, {"ordered": there}, state)["0_value"]).all()
+    same = timestamp.learn_beside(here, {"same": here}, state, target, ModelSpec())
+    assert same.beside == {}, "a distance that never varies is no number"
+
+
+def test_a_network_learns_what_only_the_distance_tells_and_stress_and_shuffling_see_it():
+    late = np.random.default_rng(1).random(900) < 0.5
+    ordered, arrived = pair(900, late)
+    table = pa.table({"ordered": ordered, "arrived": arrived, "y": np.where(late, "late", "ok")})
+    columns = [
+        Column(name=name, modality="timestamp", arrow_type="timestamp[us]")
+        for name in ("ordered", "arrived")
+    ]
+    columns.append(Column(name="y", modality="category", arrow_type="string", role="target"))
+    layout = Layout(columns=columns, target="y", task="classification", classes=["late", "ok"])
+    seen, unseen = table.slice(0, 600), table.slice(600)
+    learnt = Learnt.of(seen, layout, ModelSpec(width=32, members=2))
+    again = Learnt.from_json(learnt.to_json())
+    assert again.columns == learnt.columns
+    torch.manual_seed(0)
+    network = learnt.network()
+    rows = Encoded.of(learnt.encode(seen), 600, learnt.encode_target(seen))
+    schedule = Schedule(15, 64, 15, 0.01, 0.01, 0)
+    training = Training(network, losses.of("cross_entropy"), schedule, None, torch.device("cpu"))
+    training.fit(rows, rows, lambda done, total, note="": None)
+    bench = Shuffled(Model(again, network), unseen, seed=0)
+    right = (bench.before.decided == bench.target).mean()
+    assert right > 0.95
+    for name in ("ordered", "arrived"):
+        assert bench.importance(name, "accuracy").drop[1] > 0.2
+    moved = pa.chunked_array([pa.array(ordered[600:] - np.timedelta64(30, "h"))])
+    scores = bench.scores_with("ordered", moved)
+    assert (scores.argmax(axis=1) == 0).mean() > 0.8, "thirty hours earlier most are late"
