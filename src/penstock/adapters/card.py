@@ -59,12 +59,12 @@ def model_card(
     nothing = "Not stated: write a section *Intended use* in the pipeline's card.md."
     sections: list[tuple[str, str]] = [
         ("Intended use", intended or nothing),
+        ("Pretrained networks", _pretrained(records)),
         ("How good it is", _scores(records)),
         *((title, _judgement(stage, records, checks)) for stage, title in JUDGEMENT.items()),
         ("Known limits", _limits(checks)),
         ("How to use it", _usage(pipeline, records)),
         ("Data", _data(records)),
-        ("Pretrained networks", _pretrained(records)),
         ("Training", _training(records)),
         ("Provenance", _provenance(records, run_id, commit)),
         ("The data card", _demoted(rest)),

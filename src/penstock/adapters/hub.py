@@ -179,7 +179,7 @@ def _kept(place: _Place, kind: str, tune: str, store: Store) -> Backbone:
     reader: Reader = plugins.load("penstock.backbones", kind)
     weights = _weights(place.folder)
     config = _config(place)
-    _check_architecture(config, reader, kind, place)
+    _check_architecture(config, reader, kind, tune, place)
     _check_memory(weights, tune)
     files = {path.name: path for path in weights}
     files |= {path.name: path for path in place.folder.glob(LICENCES) if path.is_file()}
@@ -236,11 +236,11 @@ def _config(place: _Place) -> Any:
     return config
 
 
-def _check_architecture(config: Any, reader: Reader, kind: str, place: _Place) -> None:
-    """That the network takes what this kind of column gives."""
+def _check_architecture(config: Any, reader: Reader, kind: str, tune: str, place: _Place) -> None:
+    """That the network takes what this kind of column gives, and can be tuned as is asked."""
     import torch
 
-    from penstock.learning.pretrained import part_of, quiet
+    from penstock.learning.pretrained import Unfit, part_of, quiet, tuned
 
     rule = f"the network that reads a column of {kind} takes {' or '.join(reader.TAKES)}"
     remedy = f"name a network of {kind}, or take the column out of model.encoders"
@@ -254,6 +254,11 @@ def _check_architecture(config: Any, reader: Reader, kind: str, place: _Place) -
     if takes not in reader.TAKES:
         found = f"{place.name} ({type(part).__name__}) takes {takes}"
         raise _Unusable(rule, found, remedy)
+    try:
+        tuned(part, tune)
+    except Unfit as error:
+        (wrong,) = error.mistakes
+        raise _Unusable(wrong.rule, f"{place.name}: {wrong.found}", wrong.remedy) from error
 
 
 def _check_memory(weights: Iterable[Path], tune: str) -> None:

@@ -44,7 +44,8 @@ def mistakes(folder: Path, config: Any) -> list[str]:
     if not (folder / TOKENIZER).is_file():
         return ["no tokenizer.json and nothing that it could be made from"]
     try:
-        known = Tokenizer.from_file(str(folder / TOKENIZER)).get_vocab_size()
+        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        known = tokenizer.get_vocab_size(with_added_tokens=False)
     except Exception as error:  # noqa: BLE001 - tokenizers raises no narrower one
         return [f"tokenizer.json cannot be read: {str(error)[:200]}"]
     size = int(getattr(config, "vocab_size", known))
@@ -60,7 +61,7 @@ def learn(
     spec: ModelSpec,
     folder: Path,
 ) -> tuple[BaseModel, dict[str, Any]]:
-    """How many tokens are read, and which one fills up."""
+    """How many tokens are read, how many are known, and which one fills up."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     config = config.get("text_config") or config
     places = config.get("max_position_embeddings") or config.get("n_positions") or MAX_TOKENS
@@ -70,14 +71,21 @@ def learn(
     lengths = [len(one.ids) for one in _tokenizer(folder, most).encode_batch(texts)]
     usual = int(np.percentile(lengths, USUAL_LENGTH)) if lengths else most
     length = min(most, -(-usual // STEP) * STEP)
-    padding = config.get("pad_token_id") or 0
-    return modality.learn(column, target, spec), {"length": length, "padding": padding}
+    inputs = {
+        "length": length,
+        "known": int(config.get("vocab_size") or np.iinfo(np.int32).max),
+        "padding": int(config.get("pad_token_id") or 0),
+    }
+    return modality.learn(column, target, spec), inputs
 
 
 def encode(
     modality: Modality, column: pa.ChunkedArray, state: Any, folder: Path
 ) -> dict[str, NDArray[np.generic]]:
-    """``tokens``: ``int32[n, length]``, 0 after the end; ``length``: ``int32[n]``."""
+    """``tokens``: ``int32[n, length]``, 0 after the end; ``length``: ``int32[n]``.
+
+    Special tokens that the network does not know, where a text spells one, are padding.
+    """
     most = state.backbone.inputs["length"]
     cut = [one.ids for one in _tokenizer(folder, most).encode_batch(_texts(column))]
     known = column.is_valid().to_numpy()
@@ -86,6 +94,8 @@ def encode(
     tokens[np.arange(most) < length[:, None]] = np.array(
         [token for ids, n in zip(cut, length, strict=True) for token in ids[:n]], dtype=np.int32
     )
+    inputs = state.backbone.inputs
+    tokens[tokens >= inputs["known"]] = inputs["padding"]
     return {"tokens": tokens, "length": length}
 
 

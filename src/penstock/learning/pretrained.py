@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from penstock.errors import BadInput, Mistake
 from penstock.learning import low_rank
 
 Arrays = dict[str, Tensor]
@@ -44,8 +45,16 @@ FARTHEST = 10.0
 log = logging.getLogger("penstock.learning")
 
 
-class Unfit(ValueError):
-    """A folder whose network cannot be used, and why."""
+class Unfit(BadInput):
+    """A network that cannot be used as it is asked for."""
+
+    def __init__(self, rule: str, found: str, remedy: str):
+        super().__init__(Mistake(rule, found, "model.encoders", remedy))
+
+    def __reduce__(self) -> Any:
+        """Rebuild from what was said."""
+        (mistake,) = self.mistakes
+        return type(self), (mistake.rule, mistake.found, mistake.remedy)
 
 
 @contextmanager
@@ -73,21 +82,26 @@ def read(folder: Path, kind: str) -> nn.Module:
     Unfit
         When its weights do not fill it: the rest would be random.
     """
-    with quiet() as transformers:
-        whole, told = transformers.AutoModel.from_pretrained(
-            folder,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
+    rule, remedy = "weights fill the whole network", "save it again, with its own config.json"
+    try:
+        with quiet() as transformers:
+            whole, told = transformers.AutoModel.from_pretrained(
+                folder,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+    except RuntimeError as error:  # what transformers says of other shapes
+        raise Unfit(rule, " ".join(str(error).split())[:300], remedy) from error
     part = part_of(whole, kind)
     used = {id(each) for each in part.parameters()}
     names = [n for n, each in whole.named_parameters() if id(each) in used]
     lost = [n for n in names if n in told["missing_keys"] and "pooler" not in n]
     if lost:
-        raise Unfit(f"its file has no {', '.join(lost[:3])} and {max(0, len(lost) - 3)} others")
+        found = f"{len(lost)} of {len(names)} are missing: {', '.join(lost[:3])}..."
+        raise Unfit(rule, found, remedy)
     config: Any = part.config
     config.layerdrop, config.apply_spec_augment = 0.0, False
     return part.eval()
@@ -129,7 +143,8 @@ def blocks(network: nn.Module) -> nn.ModuleList:
     """
     lists = [each for each in network.modules() if isinstance(each, nn.ModuleList)]
     if not lists:
-        raise Unfit("it has no sequence of blocks")
+        rule = "a network that is tuned is a sequence of blocks"
+        raise Unfit(rule, f"{type(network).__name__} has none", "tune: frozen, or all")
     return max(lists, key=lambda each: sum(weight.numel() for weight in each.parameters()))
 
 
@@ -145,7 +160,9 @@ def tuned(network: nn.Module, tune: str) -> nn.Module:
         for weight in network.parameters():
             weight.requires_grad_(False)
         if not low_rank.adapt(blocks(network)):
-            raise Unfit("its blocks have no linear layer; tune last or all")
+            rule = "low-rank additions are made to linear layers"
+            found = f"the blocks of {type(network).__name__} have none"
+            raise Unfit(rule, found, "tune: last, or all")
     if tune == "last":
         learning = {id(weight) for weight in blocks(network)[-1].parameters()}
         for weight in network.parameters():
@@ -270,7 +287,7 @@ class Pretrained(nn.Module):
         learning = torch.is_grad_enabled()
         on_gpu = arrays["length"].is_cuda
         parts = []
-        for at in range(0, max(1, num_rows), self.at_once):
+        for at in range(0, num_rows, self.at_once):
             some = {name: array[at : at + self.at_once] for name, array in arrays.items()}
             with torch.autocast("cuda", torch.bfloat16, enabled=learning and on_gpu):
                 if learning and num_rows > self.at_once:
@@ -281,7 +298,7 @@ class Pretrained(nn.Module):
                 else:
                     part = vectors(network, some, prepare, pool)
             parts.append(part.float())
-        return torch.cat(parts)
+        return torch.cat(parts) if parts else self.mean.new_zeros((0, self.width))
 
 
 def _keep_out(network: nn.Module, names: set[str]) -> None:
