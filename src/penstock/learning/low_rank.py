@@ -36,9 +36,9 @@ class LowRank(nn.Module):
     def __init__(self, weight: Tensor, rank: int = RANK):
         super().__init__()
         outputs, inputs = weight.shape
-        rank = min(rank, outputs, inputs)
-        self.down = nn.Parameter(torch.randn(rank, inputs) * inputs**-0.5)
-        self.up = nn.Parameter(torch.zeros(outputs, rank))
+        rank, there = min(rank, outputs, inputs), weight.device
+        self.down = nn.Parameter(torch.randn(rank, inputs, device=there) * inputs**-0.5)
+        self.up = nn.Parameter(torch.zeros(outputs, rank, device=there))
         self.share = ALPHA / rank
 
     def forward(self, weight: Tensor) -> Tensor:
