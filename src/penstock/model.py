@@ -131,6 +131,12 @@ class Learnt:
         """Arrays of every column that is read, of a table in the layout's types."""
         return self.task.encode(table, self)
 
+    @property
+    def encode_rows(self) -> int:
+        """Rows encoded at once: fewer where a modality says that its arrays are large."""
+        read = (self.modality(column.name) for column in self.inputs)
+        return min((getattr(each, "ENCODE_ROWS", SCORE_ROWS) for each in read), default=SCORE_ROWS)
+
     def encode_target(self, table: pa.Table) -> NDArray[Any]:
         """The target as the network is trained on it."""
         codes = self.task.encode_target(table[self.layout.target], self.layout)
@@ -296,7 +302,7 @@ class Model:
         typed = typed_as(table, self.learnt.inputs)
         parts = []
         for at in self._starts(typed):
-            rows = self._encoded(typed.slice(at, SCORE_ROWS))
+            rows = self._encoded(typed.slice(at, self.learnt.encode_rows))
             parts += [self.scored(*some) for some in self._outputs(rows)]
         return np.concatenate(parts)
 
@@ -356,7 +362,7 @@ class Model:
         parts = []
         with torch.inference_mode():
             for at in self._starts(typed):
-                rows = self._encoded(typed.slice(at, SCORE_ROWS))
+                rows = self._encoded(typed.slice(at, self.learnt.encode_rows))
                 inputs, _ = rows.take(torch.arange(rows.num_rows), self.device)
                 hidden = self.network.embed(inputs)  # type: ignore[operator]
                 parts.append(hidden.mean(dim=1).cpu().numpy())
@@ -387,7 +393,7 @@ class Model:
         return [(n, kinds.get(v.dtype.kind, "string")) for n, v in columns.items()]
 
     def _starts(self, table: pa.Table) -> range:
-        return range(0, max(1, table.num_rows), SCORE_ROWS)
+        return range(0, max(1, table.num_rows), self.learnt.encode_rows)
 
     def _encoded(self, table: pa.Table) -> Encoded:
         return Encoded.of(self.learnt.encode(table), table.num_rows)

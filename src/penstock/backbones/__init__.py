@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LEARN_ROWS = 512
 """Training rows whose vectors say mean and deviation (house choice)."""
 ENCODE_ROWS = 256
-"""Rows whose arrays are held at once on their way through a standing network (house choice)."""
+"""Rows whose arrays are held at once on their way through a network (house choice)."""
 
 Named = dict[str, NDArray[np.generic]]
 
@@ -134,6 +134,8 @@ class Pretrained:
         self.modality, self.reader, self.opened, self.tune = modality, reader, opened, tune
         self.kind = reader.__name__.rpartition(".")[2]
         self.State = _state_with(modality.State)
+        if tune != "frozen":  # else the arrays are as small as its vectors
+            self.ENCODE_ROWS = ENCODE_ROWS
 
     def __getattr__(self, name: str) -> Any:
         """All else is the modality's."""

@@ -105,6 +105,8 @@ class Modality(Protocol):
     ``int64[m]`` ascending and ``uint64[m]``, hashes of what each value is made of; values that
     share most of them are nearly equal.
 
+    One whose arrays are large says in ``ENCODE_ROWS`` how many rows are encoded at once.
+
     Attributes
     ----------
     HOLDS : {"number", "time", "text", "bytes", "level"}

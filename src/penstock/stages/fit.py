@@ -162,7 +162,7 @@ def encode(
     target = None
     at = 0
     names = list(dict.fromkeys([c.name for c in learnt.inputs] + [learnt.layout.target]))
-    for batch in store.batches(rows, columns=names):
+    for batch in store.batches(rows, columns=names, batch_size=learnt.encode_rows):
         table = pa.Table.from_batches([batch])
         here = slice(at, at + table.num_rows)
         for number, (column, named) in enumerate(learnt.encode(table).items()):
