@@ -143,8 +143,8 @@ class Inside:
             if fields := self.modality.shown(None, self.state, tints):
                 found[f"mean:{self.name}"] = Gallery(
                     title=f"Where answers look in {self.name}",
-                    exhibits=[Exhibit(caption=f"The mean of {len(self.rows)} rows.", **fields)],
-                    note=f"{TINTS} Below: the mean of the training rows.",
+                    exhibits=[_exhibit(f"The mean of {len(self.rows)} rows.", fields)],
+                    note=f"{TINTS} Below it lies the mean of the training rows.",
                 )
         if show_rows and self.rows:
             found[f"examples:{self.name}"] = Gallery(
@@ -176,10 +176,16 @@ class Inside:
         else:
             said = f"{float(bench.before.scores[one.row]):.4g}, truly {float(truth):.4g}"
         fields = self.modality.shown(self._value(one.row), self.state, one.tints)
-        return Exhibit(caption=f"{said}. The strongest tint: {largest:.2f}.", **fields)
+        return _exhibit(f"{said}. The strongest tint: {largest:.2f}.", fields)
 
 
-TINTS = "Orange speaks for the answer, blue and underlined against it."
+TINTS = "Orange speaks for the answer, blue (in a text underlined) against it."
+
+
+def _exhibit(caption: str, fields: dict[str, Any]) -> Exhibit:
+    """An exhibit whose modality may add to the caption."""
+    more = fields.pop("caption", "")
+    return Exhibit(caption=f"{caption} {more}".strip(), **fields)
 
 
 def columns_of(bench: Bench, leant: NDArray[np.float64]) -> list[str]:

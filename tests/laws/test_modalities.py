@@ -358,8 +358,8 @@ def test_each_part_of_a_value_is_hidden_once_and_what_is_shown_is_an_exhibit(nam
                 assert array.shape == (len(parted.names), *whole[key].shape[1:])
             tints = np.linspace(-1, 1, len(parted.names))
             if parted.names:
-                Exhibit(caption="", **modality.shown(one, state, tints))
-                Exhibit(caption="", **modality.shown(None, state, tints))
+                Exhibit(**{"caption": ""} | modality.shown(one, state, tints))
+                Exhibit(**{"caption": ""} | modality.shown(None, state, tints))
 
 
 @pytest.mark.parametrize("name", PARTED)

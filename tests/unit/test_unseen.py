@@ -76,7 +76,7 @@ def test_a_town_whose_form_is_short_is_said_to_be_like_rows_that_are_cut_short(m
     views = evidence.tables["unseen_views"].rows
     assert views[0][1] in ("characters", "words")
     assert views[0][-1].startswith("cut short 0.")
-    assert best["drop low"] > 0
+    assert best["from"] > 0
     assert 0 < best["share of the gap"] <= 1
     assert "missing" not in [row[1] for row in table.rows]
     said = " ".join(evidence.notes)

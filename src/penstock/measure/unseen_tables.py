@@ -96,9 +96,7 @@ def shifts(likely: list[Likely], gap: Gap) -> Table:
         record: dict[str, Any] = {"column": one.column, "stress": one.stress}
         record |= {"strength": one.strength}
         record |= dict(zip(("likeness", "low", "high"), one.likeness, strict=True))
-        record |= dict(
-            zip(("drop on training rows", "drop low", "drop high"), one.drop, strict=True)
-        )
+        record |= dict(zip(("drop", "from", "to"), one.drop, strict=True))
         record["share of the gap"] = share(one, gap)
         far = sorted(one.moves.items(), key=lambda pair: -abs(pair[1]))[:3]
         record["moves"] = ", ".join(f"{view} {value:+.2f}" for view, value in far if value)
@@ -106,7 +104,8 @@ def shifts(likely: list[Likely], gap: Gap) -> Table:
     note = (
         "Likeness: cosine between where the shift moves training rows and where test rows of the"
         " same class stand, in what the encoder makes of the column; 1 is the same way, 0 another"
-        " way. Of each shift the strength that is most like it. share of the gap: the drop over"
+        " way. Of each shift the strength that is most like it. drop, from, to: what it costs on"
+        " training rows. share of the gap: the drop over"
         f" the gap in {gap.metric} between training and test rows. moves: in deviations of the"
         " training rows. Intervals: 95%, over rows."
     )

@@ -89,8 +89,9 @@ class Modality(Protocol):
     ``parted(column, state) -> Parted``, of a column of one row: at most 64 parts, none where
     nothing can be hidden; and ``shown(column, state, tints) -> dict``: fields of an
     :class:`penstock.evidence.Exhibit` that show the row with its parts tinted (``float64[parts]``
-    in [-1, 1]). Where every value has the same parts, the column may be None: what is shown then
-    stands for all rows, and holds no value of any. ``specimen(state)`` is a made-up column of one
+    in [-1, 1]), its caption being added to the stage's. Where every value has the same parts, the
+    column may be None: what is shown then stands for all rows, and holds no value of any.
+    ``specimen(state)`` is a made-up column of one
     row, for people to see or hear what the stresses do where no row may be shown.
 
     A modality whose values are copied with small changes (an image, saved again) also has

@@ -241,7 +241,10 @@ def shown(
     cells = tints.reshape(CELLS[0], -1)[::-1]
     if column is None:
         mean = np.rint(np.array(state.mean) * 255).astype(np.uint8)
-        return {"picture": overlays.tinted(mean[::-1, None].repeat(state.frames.count, 1), cells)}
+        long = state.frames.count * state.frames.hop / state.rate
+        axes = f"Left to right: 0 to {long:.2g} s; upwards: 0 to {state.rate / 2:.0f} Hz, in mel."
+        picture = overlays.tinted(mean[::-1, None].repeat(state.frames.count, 1), cells)
+        return {"picture": picture, "caption": axes}
     mels = encode(column, state)["mels"][0]
     found = {"picture": overlays.tinted(mels[::-1], cells)}
     if sound := heard(column[0].as_py()):
