@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -20,20 +21,25 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flows")]
 
 @pytest.fixture
 def reader(tmp_path):
-    """Somebody with an empty folder, whose pip installs into it and asks no network."""
-    bin_ = Path(sys.executable).parent
+    """Somebody with an empty folder and an environment where all but their own is installed."""
+    home = tmp_path / "venv"
+    venv.create(home, with_pip=False, symlinks=True)
+    (site_,) = (home / "lib").glob("python*/site-packages")
+    ours = [path for path in sys.path if path.endswith("site-packages")]
+    (site_ / "ours.pth").write_text("".join(f"import site; site.addsitedir({o!r})\n" for o in ours))
+    for name, module in (("pip", "pip"), ("penstock", "penstock.cli")):
+        script = home / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec "{home}/bin/python" -m {module} "$@"\n')
+        script.chmod(0o755)
     environment = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PREFECT", "MLFLOW", "PENSTOCK", "PIP"))
+        if not name.startswith(("PREFECT", "MLFLOW", "PENSTOCK", "PIP", "PYTHON"))
     } | {
-        "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(tmp_path / "site"),
-        "PIP_TARGET": str(tmp_path / "site"),
+        "PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "PIP_NO_INDEX": "1",
         "PIP_NO_DEPS": "1",
         "PIP_NO_BUILD_ISOLATION": "0",  # pip reads it as: without isolation
-        "PIP_QUIET": "2",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "BROWSER": "true",
