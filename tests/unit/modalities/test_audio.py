@@ -7,6 +7,7 @@ import soundfile
 import torch
 
 from penstock.measure import sounds
+from penstock.measure.leaks import near
 from penstock.modalities import audio
 from penstock.spec import ModelSpec
 
@@ -168,3 +169,32 @@ def test_the_encoder_varies_sounds_while_learning_only():
     with torch.inference_mode():
         assert torch.equal(encoder(arrays), encoder(arrays))
         assert encoder(arrays).shape == (5, encoder.width)
+
+
+def test_copies_are_alike_and_other_sounds_are_not():
+    raw = [noise_burst(seed) for seed in range(60)]
+    again = [saved_again(content) for content in raw[:20]]
+    train, test = (audio.likeness(column(*values)) for values in (raw[:50], [*again, *raw[50:]]))
+    found, nearest = near.copies(train, test)
+    assert found.tolist() == [True] * 20 + [False] * 10
+    assert nearest[:20].tolist() == list(range(20))
+    assert not audio.likeness(column(b"", None, b"no sound", tone(300, loudness=0.0))).any()
+    assert audio.likeness(column()).shape == (0, 256)
+
+
+def noise_burst(seed):
+    """Bands of noise that come and go, unlike from one seed to the next."""
+    rng = np.random.default_rng(seed)
+    loud = np.repeat(rng.uniform(0, 1, 10), 400)
+    wave = np.convolve(rng.normal(size=4_000), rng.normal(size=9), "same") * loud
+    buffer = io.BytesIO()
+    soundfile.write(buffer, 0.5 * wave / np.abs(wave).max(), 8_000, format="WAV")
+    return buffer.getvalue()
+
+
+def saved_again(content):
+    """Quieter, in another format."""
+    wave, rate = soundfile.read(io.BytesIO(content))
+    buffer = io.BytesIO()
+    soundfile.write(buffer, 0.4 * wave, rate, format="FLAC")
+    return buffer.getvalue()

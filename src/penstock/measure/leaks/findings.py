@@ -62,7 +62,7 @@ def near_copies(name: str, found: np.ndarray, examples: list[str]) -> Check:
         name="near_copies", stage=STAGE, subject=name, burden="disprove",
         value=float(found.mean()), low=low, high=high,
         why=f"{int(found.sum())} of {len(found)} test rows have a near copy of their {name} in"
-        f" train: the same picture saved again, brightened or resized{example}.",
+        f" train: the same one, saved again or changed a little{example}.",
         remedy="Remove the copies, or keep them together: a column that names the original, and"
         " split.strategy: group by it.",
     )  # fmt: skip
