@@ -129,11 +129,12 @@ class Stressed(Bench):
         for name in names:
             modality: Any = self.model.learnt.modality(name)
             if show_rows:
-                shown = [("as it is", self.table[name].slice(self.example, 1))]
+                here = self.table[name].slice(self.example, 1)
+                shown = [("as it is", here)]
                 shown += [
                     (f"{trial.clause}: {self.answered(trial.after)}", value)
                     for trial, value in self.examples
-                    if trial.column == name
+                    if trial.column == name and not value.equals(here)
                 ]
             elif hasattr(modality, "specimen"):
                 shown = self.specimens(name, modality)

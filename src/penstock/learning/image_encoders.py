@@ -23,9 +23,9 @@ class ResidualImage(nn.Module):
     """A small residual convolutional network (He et al., 2016).
 
     Reads ``pixels``: ``uint8[batch, channels, side, side]``. While learning, every image is
-    moved, turned and zoomed a little, because the world does not centre its objects, and is
-    mirrored half of the time where the data bear it. What is left of the image is averaged in its
-    four quarters, so that place still counts.
+    moved, turned and zoomed a little, because the world does not centre its objects; it is never
+    mirrored, because a mirrored letter, hand or road sign is another one. What is left of the image
+    is averaged in its four quarters, so that place still counts.
 
     Parameters
     ----------
@@ -35,8 +35,6 @@ class ResidualImage(nn.Module):
         Of the training pixels by channel, in [0, 1].
     planes : int
         Of the last layer; the output has as many for each quarter of the image.
-    flips : bool
-        Whether left and right may be exchanged.
     """
 
     mean: Tensor
@@ -49,10 +47,8 @@ class ResidualImage(nn.Module):
         mean: list[float],
         deviation: list[float],
         planes: int,
-        flips: bool = False,
     ):
         super().__init__()
-        self.flips = flips
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("deviation", torch.tensor(deviation).view(1, -1, 1, 1))
         sizes = [planes // 4]
@@ -73,24 +69,22 @@ class ResidualImage(nn.Module):
         """``float32[batch, width]``."""
         pixels = (arrays["pixels"].float() / 255 - self.mean) / self.deviation
         if self.training:
-            pixels = moved(pixels, self.flips)
+            pixels = moved(pixels)
         features: Tensor = self.dropout(self.quarters(self.blocks(pixels)).flatten(1))
         return features
 
 
-def moved(pixels: Tensor, flips: bool) -> Tensor:
-    """Move, turn and zoom each image by its own random amounts; mirror half of them if asked.
+def moved(pixels: Tensor) -> Tensor:
+    """Move, turn and zoom each image by its own random amounts.
 
     What comes in from outside repeats the border.
     """
-    drawn = 2 * torch.rand(5, len(pixels), device=pixels.device) - 1
-    angle, zoom, across = TURN * drawn[0], 1 + ZOOM * drawn[1], torch.ones_like(drawn[4])
-    if flips:
-        across = torch.where(drawn[4] < 0, -1.0, 1.0)
+    drawn = 2 * torch.rand(4, len(pixels), device=pixels.device) - 1
+    angle, zoom = TURN * drawn[0], 1 + ZOOM * drawn[1]
     sine, cosine = torch.sin(angle) * zoom, torch.cos(angle) * zoom
     rows = [
-        torch.stack([cosine * across, -sine, 2 * SHIFT * drawn[2]], dim=1),
-        torch.stack([sine * across, cosine, 2 * SHIFT * drawn[3]], dim=1),
+        torch.stack([cosine, -sine, 2 * SHIFT * drawn[2]], dim=1),
+        torch.stack([sine, cosine, 2 * SHIFT * drawn[3]], dim=1),
     ]
     grid = F.affine_grid(torch.stack(rows, dim=1), list(pixels.shape), align_corners=False)
     return F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)

@@ -51,8 +51,6 @@ class State(BaseModel):
         What stands for white in images of more than 8 bits.
     num_rows : int
         Training rows.
-    flips : bool
-        Whether left and right may be exchanged while learning.
     """
 
     side: int
@@ -61,7 +59,6 @@ class State(BaseModel):
     deviation: list[float]
     white: float = pictures.FULL_SCALE
     num_rows: int = USUAL_ROWS
-    flips: bool = False
 
 
 MAGIC = (
@@ -109,11 +106,17 @@ def seen(content: bytes | None, side: int = MAX_SIDE) -> Picture | None:
 
 
 def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
-    """Size, channels, white and pixel statistics from an evenly spaced sample of the images;
-    from the same sample whether mirror images look like those of the same label."""
+    """Size, channels, white and pixel statistics from an evenly spaced sample of the images."""
     chosen = np.arange(0, len(column), max(1, len(column) // MAX_LEARN_ROWS))
     side = max(MAX_SIDE, spec.image_size)
-    found = list(pictures.each(lambda f: seen(f, side), column.take(pa.array(chosen)).to_pylist()))
+
+    def small(content: bytes | None) -> Picture | None:
+        picture = seen(content, side)
+        if picture is not None:  # thousands are held at once
+            picture.image.thumbnail((2 * side, 2 * side))
+        return picture
+
+    found = list(pictures.each(small, column.take(pa.array(chosen)).to_pylist()))
     known = [picture for picture in found if picture is not None] or [BLANK]
     largest = [max(picture.width, picture.height) for picture in known]
     side = spec.image_size or min(MAX_SIDE, max(8, int(np.median(largest))))
@@ -160,8 +163,7 @@ def encoder(state: State, spec: ModelSpec) -> nn.Module:
     share = min(1.0, (spec.width or FULL_WIDTH) / FULL_WIDTH)
     wanted = PLANES * (max(1, state.num_rows) / USUAL_ROWS) ** (1 / 6) * share
     planes = int(np.clip(round(wanted / 8) * 8, FEWEST_PLANES, MOST_PLANES))
-    sizes = (state.channels, state.side, state.mean, state.deviation, planes)
-    return ResidualImage(*sizes, flips=state.flips)
+    return ResidualImage(state.channels, state.side, state.mean, state.deviation, planes)
 
 
 def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
@@ -257,7 +259,7 @@ STRESSES = (
     ),
     Stress(
         "blur",
-        (0.5, 1.0, 2.0),
+        (0.4, 0.7, 1.2),
         "{column} is blurred (Gaussian, of {strength:g} pixels at a side of 8)",
         "out of focus, motion, a cheaper lens",
         "augment training with blurred images, or measure sharpness before scoring",
