@@ -167,14 +167,16 @@ class Run:
 
     def required(self, before_training: bool = False) -> list[str]:
         """Names of the checks without which nothing passes."""
-        from penstock.stages.judge import BEFORE_TRAINING, REQUIRED
+        from penstock import tasks
+        from penstock.stages.judge import BEFORE_TRAINING
 
         if before_training:
             return list(BEFORE_TRAINING)
         snapshot = self.records["ingest"]
         assert isinstance(snapshot, Snapshot)
         gated = self.spec.bias.gated(len(snapshot.layout.classes))
-        return [*REQUIRED, gated] if self.spec.data.sensitive else list(REQUIRED)
+        needed = [*BEFORE_TRAINING, *tasks.load(snapshot.layout.task).REQUIRED]
+        return [*needed, gated] if self.spec.data.sensitive else needed
 
     def end(self, decision: Decision) -> State[Any]:
         """Write the report, tell MLflow and Prefect, and say how the run ended."""

@@ -81,9 +81,10 @@ class Learnt:
         task = tasks.load(layout.task)
         spec = task.sized(spec, train, layout)
         target = task.encode_target(train[layout.target], layout)
+        plain = target if target.ndim == 1 else np.zeros(len(target))  # one number a row, or none
         pretrained = pretrained or {}
         columns = {
-            column.name: reading(column, spec, pretrained).learn(train[column.name], target, spec)
+            column.name: reading(column, spec, pretrained).learn(train[column.name], plain, spec)
             for column in task.inputs(layout)
         }
         for number, column in enumerate(task.inputs(layout)):

@@ -30,6 +30,7 @@ SPLITS = ("stratified", "group", "time", "column")
 METRICS: dict[str, Metric] = {}
 NOT_APPLICABLE: dict[str, str] = {}
 USERS = False
+REQUIRED = ("beats_trivial", "compression")
 CHUNK_ROWS = 4096
 """Rows of a batch when nothing is learnt (house choice: large enough for the device)."""
 GAP_ROWS = 20_000

@@ -88,6 +88,8 @@ class Layout(Frozen):
         The levels of the target in encoding order; empty where there are no classes.
     catalogue : list of str
         What can be recommended, in encoding order; empty but for a ranking.
+    relevant_from : float
+        Of a ranking: a row counts as taken from this feedback on.
     """
 
     columns: list[Column]
@@ -95,6 +97,7 @@ class Layout(Frozen):
     task: str
     classes: list[str] = []
     catalogue: list[str] = []
+    relevant_from: float = 0.0
 
     def named(self, role: Role) -> list[str]:
         """Names of the columns with this role, in order."""

@@ -99,6 +99,7 @@ ESTIMATES = {
     "class_weighted": "what that probability were if all classes were equally frequent",
     "squared_error": "the mean",
     "absolute_error": "the median",
+    "softmax": "the probability of each item to be taken next",
     "huber": "the mean of near rows, while far rows count less: between mean and median",
     "poisson": "the expected count",
     "ranked_probability": "the probability of each class, by how many steps it is off",

@@ -233,7 +233,9 @@ def layout_of(
                 masked=role != "target" and name in data.features and data.features[name].mask,
             )
         )
-    layout = Layout(columns=found, target=data.target, task=goal.task)
+    layout = Layout(
+        columns=found, target=data.target, task=goal.task, relevant_from=data.feedback_from
+    )
     if not tasks.load(goal.task).inputs(layout):
         reasons = [f"{c.name} ({c.role}{': ' + c.why if c.why else ''})" for c in found]
         raise BadInput(

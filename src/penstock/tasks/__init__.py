@@ -58,6 +58,8 @@ class Task(Protocol):
         ``telltale``.
     USERS : bool
         Whether rows are what users took: ``data.user`` is then asked for.
+    REQUIRED : tuple of str
+        Checks of the trained model without which there is no verdict but a refusal.
     CHUNK_ROWS : int
         Rows through the network at once, when nothing is learnt.
     GAP_ROWS : int
@@ -71,6 +73,7 @@ class Task(Protocol):
     METRICS: dict[str, Metric]
     NOT_APPLICABLE: dict[str, str]
     USERS: bool
+    REQUIRED: tuple[str, ...]
     CHUNK_ROWS: int
     GAP_ROWS: int
 

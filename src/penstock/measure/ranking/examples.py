@@ -1,0 +1,245 @@
+"""Examples of a ranking: a past and what came next, in the columns that a model reads.
+
+rows of what users took, by part -> one row an item in train, one row a user in valid and test
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from penstock.evidence import Evidence, Table
+from penstock.measure.matrix import as_seconds
+from penstock.measure.ranking import interactions
+from penstock.measure.ranking.interactions import LONGEST, Taken, codes_of, constant_within, spelled
+from penstock.measure.ranking.lists import COLD, NONE
+from penstock.records import Column, Layout
+
+PARTS = ("train", "valid", "test")
+PAST = "history"
+
+
+def made(
+    parts: dict[str, pa.Table], layout: Layout
+) -> tuple[dict[str, pa.Table], Layout, Evidence]:
+    """Examples of each part, their layout, and what is said of them.
+
+    Train: each item that a user takes for the first time, if it is relevant, with the latest
+    :data:`~penstock.measure.ranking.interactions.LONGEST` items before it. Valid and test: a user,
+    with all that the parts before hold of it, and the relevant items that are new to it.
+    """
+    rows = pa.concat_tables([parts[name] for name in PARTS])
+    part = np.repeat(np.arange(3), [parts[name].num_rows for name in PARTS])
+    user = layout.named("user")[0]
+    found = interactions.taken(
+        rows[user], rows[layout.target], part, _times(rows, layout), _relevant(rows, layout)
+    )
+    roles, notes = _roles(rows, layout, found)
+    past = PAST
+    while past in rows.column_names:
+        past += "_before"
+    catalogue = _sorted(found.items.take(pa.array(np.unique(found.item[found.part == 0]))))
+    layout = _layout(layout, roles, past, catalogue)
+    tables = {"train": _steps(found, rows, layout, past)}
+    for code in (1, 2):
+        tables[PARTS[code]] = _users(found, rows, layout, past, code)
+    return (
+        tables,
+        layout,
+        Evidence(tables={"examples": _table(tables, layout)}, notes=notes + _cold(tables, layout)),
+    )
+
+
+def _times(rows: pa.Table, layout: Layout) -> NDArray[np.float64]:
+    """Seconds or numbers; the order of the rows where there is no time."""
+    names = layout.named("time")
+    if not names:
+        return np.arange(rows.num_rows, dtype=np.float64)
+    column = rows[names[0]]
+    times = as_seconds(column) if pa.types.is_temporal(column.type) else column.cast(pa.float64())
+    values: NDArray[np.float64] = np.asarray(times, dtype=np.float64)
+    return np.nan_to_num(values, nan=-np.inf)
+
+
+def _relevant(rows: pa.Table, layout: Layout) -> NDArray[np.bool_]:
+    names = layout.named("feedback")
+    if not names:
+        return np.ones(rows.num_rows, dtype=bool)
+    values = rows[names[0]].cast(pa.float64()).to_numpy()
+    return np.asarray(values >= layout.relevant_from)
+
+
+def _roles(rows: pa.Table, layout: Layout, found: Taken) -> tuple[dict[str, str], list[str]]:
+    """What each other column tells of: the item, the user, or nothing that is known beforehand."""
+    user, item = np.full(rows.num_rows, -1), np.full(rows.num_rows, -1)
+    user[found.row], item[found.row] = found.user, found.item
+    roles, dropped = {}, []
+    for column in layout.columns:
+        if column.role != "item":
+            continue
+        if constant_within(rows[column.name], item):
+            roles[column.name] = "item"
+        elif constant_within(rows[column.name], user):
+            roles[column.name] = "feature"
+        else:
+            roles[column.name] = "left_out"
+            dropped.append(column.name)
+    if not dropped:
+        return roles, []
+    return roles, [
+        f"Not read: {', '.join(dropped)}, which differ within users and within items: whether they"
+        " are known when a list is asked for is for you to say (data.context), or that they are"
+        " ratings (data.feedback)."
+    ]
+
+
+def _sorted(names: pa.Array) -> list[str]:
+    return sorted(names.to_pylist(), key=lambda name: (len(name) if name.isdigit() else 0, name))
+
+
+def _layout(layout: Layout, roles: dict[str, str], past: str, catalogue: list[str]) -> Layout:
+    user = layout.column(layout.named("user")[0])
+    changed = {
+        user.name: {"role": "feature", "modality": "category", "arrow_type": "string"},
+        layout.target: {"modality": "category", "arrow_type": "string"},
+    }
+    changed |= {name: {"role": role} for name, role in roles.items()}
+    others = [c for c in layout.columns if c.name != user.name]
+    others = [c.model_copy(update=changed.get(c.name, {})) for c in others]
+    first = user.model_copy(update=changed[user.name])
+    why = "what the user took before, the latest first"
+    own = Column(name=past, modality="set", arrow_type="string", why=why)
+    # who asks stands first and the past last: what a reader of the features finds them by
+    columns = [first, *others, own]
+    return layout.model_copy(update={"columns": columns, "catalogue": catalogue})
+
+
+def _steps(found: Taken, rows: pa.Table, layout: Layout, past: str) -> pa.Table:
+    """An example for each new relevant item of the training part."""
+    places = np.flatnonzero((found.part == 0) & found.first & found.relevant)
+    table = rows.take(pa.array(found.row[places]))
+    return _finished(
+        table, layout, past, found.before(places, LONGEST), spelled(table[layout.target])
+    )
+
+
+def _users(found: Taken, rows: pa.Table, layout: Layout, past: str, code: int) -> pa.Table:
+    """A row for each user who takes something new and relevant in this part."""
+    places = np.flatnonzero((found.part == code) & found.first & found.relevant)
+    start = found.start[places]
+    users, begin, size = np.unique(start, return_index=True, return_counts=True)
+    here = np.flatnonzero(found.part == code)
+    opening = here[np.searchsorted(here, users)]  # the user's first row of the part
+    table = rows.take(pa.array(found.row[places[begin]]))
+    most = LONGEST if code == 1 else 0
+    target = found.written(found.item[places], size)
+    empty = {c.name for c in layout.columns if c.role in ("item", "feedback")}
+    for name in empty & set(table.column_names):
+        place = table.column_names.index(name)
+        table = table.set_column(place, name, pa.nulls(table.num_rows, table[name].type))
+    return _finished(table, layout, past, found.before(opening, most), target)
+
+
+def _finished(
+    table: pa.Table, layout: Layout, past: str, before: pa.Array, target: pa.Array
+) -> pa.Table:
+    user = layout.features[0].name
+    columns = {name: table[name] for name in table.column_names}
+    columns |= {user: spelled(columns[user]), layout.target: target, past: before}
+    return pa.table({column.name: columns[column.name] for column in layout.columns})
+
+
+def _table(tables: dict[str, pa.Table], layout: Layout) -> Table:
+    records = []
+    for name, table in tables.items():
+        user, past = layout.features[0].name, layout.features[-1].name
+        size = pc.fill_null(pc.add(pc.count_substring(table[past], interactions.MARK), 1), 0)
+        taken = pc.add(pc.count_substring(table[layout.target], interactions.MARK), 1)
+        records.append(
+            {
+                "part": name,
+                "examples": table.num_rows,
+                "users": pc.count_distinct(table[user]).as_py(),
+                "items before, mean": pc.mean(size).as_py(),
+                "items to find, mean": pc.mean(taken).as_py(),
+            }
+        )
+    note = (
+        f"Train: an item that a user takes for the first time, and at most {LONGEST} before it."
+        " Valid and test: a user, and all that is new to it."
+    )
+    return Table.of("Examples", records, note)
+
+
+def _cold(tables: dict[str, pa.Table], layout: Layout) -> list[str]:
+    """How much of the test part training rows never had."""
+    user, test = layout.features[0].name, tables["test"]
+    codes = codes_of(test[layout.target].combine_chunks(), layout.catalogue, COLD, NONE)
+    there = codes != NONE
+    share = float((codes == COLD).sum() / max(1, there.sum()))
+    new = pc.invert(pc.is_in(test[user], value_set=tables["train"][user].combine_chunks()))
+    num_new = pc.sum(new).as_py() or 0
+    return [
+        f"The catalogue holds the {len(layout.catalogue)} items of the training rows; {share:.1%}"
+        " of what is to be found in the test rows is not among them, and counts as missed.",
+        f"{num_new} of {test.num_rows} test users have no training row.",
+    ]
+
+
+def asked(raw: pa.Table, layout: Layout) -> pa.Table:
+    """Rows of later users in the same form, one a user, as far as their columns are there."""
+    user, past = layout.features[0].name, layout.features[-1].name
+    if user not in raw.column_names or past in raw.column_names:
+        return raw
+    names, target = spelled(raw[user]).combine_chunks(), layout.target
+    coded = names.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    kept, first = np.unique(coded, return_index=True)
+    first = first[kept >= 0]
+    table = raw.take(pa.array(first))
+    if target in raw.column_names:
+        order = np.argsort(coded, kind="stable")
+        order = order[coded[order] >= 0]
+        sizes = np.bincount(coded[order].astype(np.int64))
+        lists = interactions.joined(
+            spelled(raw[target]).combine_chunks().take(pa.array(order)), sizes
+        )
+        place = table.column_names.index(target)
+        table = table.set_column(place, target, lists)
+    return table.append_column(past, pa.nulls(table.num_rows, pa.string()))
+
+
+def past_of_users(
+    train: pa.Table, layout: Layout, taken: NDArray[np.int64]
+) -> tuple[list[str], NDArray[np.int64], NDArray[np.int32]]:
+    """Names of the training users, where each one's items begin, and the items, earliest first."""
+    coded = train[layout.features[0].name].combine_chunks().dictionary_encode()
+    codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    order = np.argsort(codes, kind="stable")
+    starts = np.r_[0, np.cumsum(np.bincount(codes, minlength=len(coded.dictionary)))]
+    return coded.dictionary.to_pylist(), starts.astype(np.int64), taken[order].astype(np.int32)
+
+
+def past_of(table: pa.Table, learnt: Any) -> NDArray[np.int32]:
+    """What each row's user took before, ``int32[n, k]``, the latest first, negative: none.
+
+    As the row says it; where it says nothing, what the user took in the training rows.
+    """
+    layout, past = learnt.layout, learnt.target["past"]
+    told = codes_of(table[past], layout.catalogue, COLD, NONE)
+    users = spelled(table[layout.features[0].name]).combine_chunks()
+    known = pc.index_in(users, pa.array(learnt.target["users"], pa.string())).fill_null(-1)
+    silent = pc.is_null(table[past]).to_numpy()
+    code = np.where(silent, known.to_numpy(zero_copy_only=False).astype(np.int64), -1)
+    starts, items = learnt.arrays["past_starts"], learnt.arrays["past_items"]
+    size = np.where(code >= 0, (starts[1:] - starts[:-1])[code], 0) if len(starts) > 1 else code * 0
+    width = max(LONGEST, told.shape[1], int(size.max(initial=0)))
+    found = np.full((len(code), width), NONE, dtype=np.int32)
+    found[:, : told.shape[1]] = told
+    for_whom = np.repeat(np.arange(len(code)), size)
+    step = np.arange(len(for_whom)) - np.repeat(np.cumsum(size) - size, size)
+    found[for_whom, step] = items[starts[code + 1][for_whom] - 1 - step]
+    return found
