@@ -14,6 +14,7 @@ from penstock.learning import losses
 from penstock.measure import metrics
 from penstock.measure.judging import judged
 from penstock.measure.language import tallies
+from penstock.measure.ranking import lists
 from penstock.records import Column, Layout, Policy
 from penstock.spec import Gate
 
@@ -77,7 +78,24 @@ ALL = [
 
 # tasks with scores of their own: layout, a raw column, and scores of it from a generator
 TEXTS = pa.array(["a dog", "a cat", "three"] * 20)
-OWN = {"next_token": (layout("next_token"), TEXTS, tallied)}
+ITEMS = ["a", "b", "c", "d", "é"]
+
+
+def listed(target, rng):
+    logits = rng.normal(size=(len(target), len(ITEMS)))
+    rows, places = np.nonzero(target >= 0)
+    logits[rows, target[rows, places]] += 2
+    return lists.of_logits(logits, np.full((len(target), 1), lists.NONE))
+
+
+OWN = {
+    "next_token": (layout("next_token"), TEXTS, tallied),
+    "ranking": (
+        layout("ranking").model_copy(update={"catalogue": ITEMS}),
+        pa.array(["a|b", "c", "gone|d", "é|a|c"] * 10),
+        listed,
+    ),
+}
 
 
 def outputs(task, goal, n, seed=0):
@@ -244,8 +262,10 @@ def test_scores_of_its_own_are_measured_written_down_and_read_again(name):
     values = [metric.measure(target, scores) for metric in found]
     for metric, value in zip(found, values, strict=True):
         assert metric.low <= value <= metric.high
-    assert task.row_losses(scores, target).mean() == pytest.approx(values[0])
-    assert values[0] < found[0].measure(target, task.constant(target, goal))
+    if found[0].better == "lower":
+        assert task.row_losses(scores, target).mean() == pytest.approx(values[0])
+    constant = found[0].measure(target, task.constant(target, goal))
+    assert metrics.gain(task.metrics(goal)[0], values[0], constant) > 0
     columns = task.predictions(scores, decisions(task, scores, Policy()), Policy(), goal)
     assert next(iter(columns)) == "prediction"
     assert {len(column) for column in columns.values()} == {len(target)}

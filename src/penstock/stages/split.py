@@ -136,7 +136,6 @@ def _read(snapshot: Snapshot, spec: SplitSpec, store: Store) -> Grounds:
     codes = codes_of(target)
     users = layout.named("user")
     read = [name for name in tasks.equal_by(layout) if name != layout.target]
-    read += [*users, *layout.named("time")] if users else []
     # one column in memory at a time
     ordered = [codes, *(codes_of(column(name)) for name in read)]
     return Grounds(

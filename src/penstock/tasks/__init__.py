@@ -262,12 +262,13 @@ def plainly(task: Task, scores: np.ndarray) -> np.ndarray:
 
 
 def equal_by(layout: Layout) -> list[str]:
-    """Columns whose values make two rows the same one: the features and the target, or, where
-    the target is read itself, what is read."""
+    """Columns whose values make two rows the same one: the features and the target, of what users
+    took who and when too, or, where the target is read itself, what is read."""
     read = [column.name for column in load(layout.task).inputs(layout)]
     if layout.target in read:
         return read
-    return [*(column.name for column in layout.features), layout.target]
+    who = [*layout.named("user"), *layout.named("time")] if layout.named("user") else []
+    return [*(column.name for column in layout.features), *who, layout.target]
 
 
 def not_applicable(task: Task, what: str) -> list[str]:

@@ -7,6 +7,7 @@ user's past and all that came after. So a row of the test part is a user, and wh
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +56,7 @@ NOT_APPLICABLE = {
     "reweighing": "what a user takes is no label that could be made independent of a group.",
     "telltale": "what is predicted is the next row's item, which no column of this row is a copy"
     " of; equal rows and times are looked at.",
-    "trial": "the softmax over the catalogue is the one loss there is.",
+    "trial": "the softmax over the catalogue is the one loss there is",
 }
 PLAIN = ("numeric", "category", "set", "timestamp")
 """Modalities whose encoders read a whole catalogue at each step; others are read as numbers."""
@@ -129,8 +130,11 @@ def learn(
 
 def sized(spec: Any, train: pa.Table, layout: Layout) -> Any:
     """Sizes of two towers: few epochs, each of which sees every user many times."""
-    said = {"epochs": spec.epochs or EPOCHS, "patience": spec.patience or PATIENCE}
-    return sized_by_rows(spec.model_copy(update=said), train.num_rows)
+    rows = train.num_rows
+    steps = math.ceil(rows / sized_by_rows(spec, rows).batch_size)
+    enough = min(MOST_EPOCHS, max(EPOCHS, math.ceil(STEPS / steps)))
+    said = {"epochs": spec.epochs or enough, "patience": spec.patience or PATIENCE}
+    return sized_by_rows(spec.model_copy(update=said), rows)
 
 
 def _of_items(
@@ -213,8 +217,8 @@ def network(learnt: Any) -> nn.Module:
 
 WIDTH = 64
 """Of the vectors of users and items (house choice)."""
-EPOCHS, PATIENCE = 6, 2
-"""House choice."""
+EPOCHS, MOST_EPOCHS, STEPS, PATIENCE = 6, 30, 800, 2
+"""Epochs, unless there are fewer steps in them (house choice)."""
 
 
 def loss(name: str, learnt: Any, network: nn.Module) -> Loss:
