@@ -166,9 +166,10 @@ def by_length(scores: NDArray[Any], target: NDArray[np.int64]) -> dict[str, Figu
     lengths = [k for k in LENGTHS if k <= scores["items"].shape[1]]
     recall, hit = [], []
     for k in lengths:
-        each, some = lists.recall(target, scores, k), lists.hits(target, scores, k).any(axis=1)
+        each = lists.recall(target, scores, k)
+        some = np.asarray(lists.hits(target, scores, k).any(axis=1), np.float64)
         recall.append((float(each.mean()), *mean_interval(each)))
-        hit.append((float(some.mean()), *mean_interval(some.astype(np.float64))))
+        hit.append((float(some.mean()), *mean_interval(some)))
     series = [
         Series(
             name=name, x=[float(k) for k in lengths], y=[v for v, _, _ in values],
