@@ -372,3 +372,31 @@ def test_hiding_parts_changes_what_the_encoder_is_given(name):
     for key, array in parted.arrays.items():
         changed |= (array != before[key]).reshape(len(array), -1).any(axis=1)
     assert changed.mean() > 0.5
+
+
+@pytest.mark.parametrize("name", [n for n in ENCODING if hasattr(FOUND[n], "specimen")])
+def test_a_made_up_value_is_read_shown_and_changed_by_every_stress(name):
+    modality = FOUND[name]
+    for kind, seen, _ in COLUMNS[name]:
+        state = modality.learn(column(seen, kind), TARGETS["classes"], SPEC)
+        made = modality.specimen(state)
+        assert len(made) == 1
+        before = modality.encode(made, state)
+        assert Exhibit(caption="", **modality.shown(made, state, np.zeros(0))).picture
+        for stress in modality.STRESSES:
+            rng = np.random.default_rng(0)
+            after = modality.stressed(made, state, stress.name, stress.strengths[-1], rng)
+            now = modality.encode(after, state)
+            assert any(not np.array_equal(before[key], now[key]) for key in before), stress.name
+
+
+@pytest.mark.parametrize("name", [n for n in ENCODING if hasattr(FOUND[n], "likeness")])
+def test_likeness_is_a_finite_vector_a_row_and_that_of_a_row_alone(name):
+    modality = FOUND[name]
+    for kind, seen, unseen in COLUMNS[name]:
+        found = modality.likeness(column([*seen, *unseen], kind))
+        assert found.dtype == np.float32
+        assert len(found) == len(seen) + len(unseen)
+        assert np.isfinite(found).all()
+        assert np.array_equal(modality.likeness(column(unseen, kind)), found[len(seen) :])
+        assert modality.likeness(column([], kind)).shape == (0, found.shape[1])
