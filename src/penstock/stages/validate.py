@@ -256,9 +256,9 @@ def _families(table: pa.Table, layout: Layout) -> list[str]:
     rows = contents.looked_at(table.num_rows, contents.MOST_ROWS)
     some = table.select([column.name for column in columns]).take(pa.array(rows))
     size = np.bincount(contents.families(some, columns))
-    names, share = ", ".join(column.name for column in columns), size[size > 1].sum() / len(rows)
+    names, share = " and ".join(column.name for column in columns), size[size > 1].sum() / len(rows)
     return [
-        f"{share:.1%} of {len(rows)} rows are nearly equal to another one in {names}; the largest"
+        f"{share:.1%} of {len(rows)} rows have nearly the same {names} as another one; the largest"
         f" such family has {size.max()} rows."
     ]
 

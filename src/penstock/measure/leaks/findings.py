@@ -45,9 +45,9 @@ def near_rows(part: np.ndarray, family: np.ndarray, names: list[str]) -> Check:
     return Check(
         name="near_rows", stage=STAGE, burden="disprove", enough=len(test) > 0,
         value=float(hit.mean()) if len(test) else None, low=low, high=high,
-        why=f"{hit.mean() if len(test) else 0:.1%} of {len(test)} test rows are nearly equal to a"
-        f" train row in {', '.join(names)} (most of what they are made of is the same);"
-        f" {among:.1%} of the train rows to another one of them.",
+        why=f"{hit.mean() if len(test) else 0:.1%} of {len(test)} test rows have nearly the same"
+        f" {' and '.join(names)} as a train row: most of its runs of words are the same. So have"
+        f" {among:.1%} of the train rows among themselves.",
         remedy="The metrics hold for rows that repeat earlier ones so often. Divide by what such"
         " rows have in common (a template, a thread, a sender: split.strategy: group), or remove"
         " the repeats.",
