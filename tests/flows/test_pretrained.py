@@ -39,7 +39,6 @@ def test_a_changed_network_computes_fit_again_and_nothing_before(project, shop_t
     tiny_networks.save(folder / "tiny", "text", seed=1, licence="")
     second = project.penstock("train", name, "--json", HF_HUB_OFFLINE="1")
     assert second.json["cached"] == BEFORE_FIT
-    assert second.json["fingerprint"] != first.json["fingerprint"]
 
     verified = project.penstock("verify", name, "--json")
     assert verified.status == 0, verified.out
