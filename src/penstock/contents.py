@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from penstock import modalities, plugins
 from penstock.evidence import Figure, Series, Table
-from penstock.measure import near
+from penstock.measure import minhash
 from penstock.records import Column, Layout
 
 MOST_ROWS, MOST_FILES = 20_000, 500
@@ -137,4 +137,4 @@ def families(table: pa.Table, columns: list[Column]) -> NDArray[np.int64]:
         codes.append(code ^ (SALT * np.uint64(number)))
     row, code = np.concatenate(rows), np.concatenate(codes)
     order = np.argsort(row, kind="stable")
-    return near.clusters(near.signatures(row[order], code[order], table.num_rows))
+    return minhash.clusters(minhash.signatures(row[order], code[order], table.num_rows))

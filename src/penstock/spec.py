@@ -336,10 +336,9 @@ class Gates(Part):
         0, "Columns, or pairs, that carry the label as only a copy of it would."
     )
     equal_rows: Gate = _refuse(0.01, "Share of test rows that stand in train, above chance.")
-    near_rows: Gate = _warn(
-        0.1, "Share of test rows nearly equal to a train row, in texts and the like."
+    near_copies: Gate = _warn(
+        0.01, "Share of test rows with a near copy of a text, image or sound in train."
     )
-    near_copies: Gate = _warn(0.01, "Share of test images with a near copy in train.")
     group_overlap: Gate = _refuse(0, "Groups on both sides of the split.")
     time_overlap: Gate = _refuse(0, "Share of test rows not later than the last train row.")
     part_difference: Gate = _warn(

@@ -61,8 +61,9 @@ def test_nearly_equal_rows_are_families_by_all_their_texts_together():
 def test_the_check_counts_test_rows_whose_family_was_trained_on():
     part = np.array([division.TRAIN] * 6 + [division.TEST] * 4)
     family = np.array([0, 0, 1, 2, 3, 4, 0, 1, 8, 9])
-    check = findings.near_rows(part, family, ["body"])
+    check = findings.near_families(part, family, ["body"])
     assert check.value == 0.5
     assert 0.1 < check.low < 0.5 < check.high < 0.9
+    assert (check.name, check.subject) == ("near_copies", "body")
     assert "50.0% of 4 test rows" in check.why
     assert "33.3% of the train rows" in check.why

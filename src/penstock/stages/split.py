@@ -183,7 +183,7 @@ def _evidence(
         checks.append(findings.time_overlap_of_users(part, rows.users, times_of(rows), when))
     if rows.spec.strategy == "time":
         checks.append(findings.time_overlap(part, times_of(rows), rows.spec.column))
-    checks += _near_rows(part, snapshot, store)
+    checks += _near_texts(part, snapshot, store)
     checks += near_copies(parts, rows.spec.seed, store)
     tables = {"parts": _sizes(parts, store)}
     figures: dict[str, Figure] = {}
@@ -203,14 +203,14 @@ def _evidence(
     return Evidence(checks=checks, tables=tables, figures=figures, notes=notes)
 
 
-def _near_rows(part: np.ndarray, snapshot: Snapshot, store: Store) -> list[Check]:
+def _near_texts(part: np.ndarray, snapshot: Snapshot, store: Store) -> list[Check]:
     columns = contents.readable(snapshot.layout)
     if not columns:
         return []
     rows = contents.looked_at(snapshot.rows.num_rows, contents.MOST_ROWS)
     table = store.table(snapshot.rows, [column.name for column in columns]).take(pa.array(rows))
     family = contents.families(table, columns)
-    return [findings.near_rows(part[rows], family, [column.name for column in columns])]
+    return [findings.near_families(part[rows], family, [column.name for column in columns])]
 
 
 def _group_overlap(

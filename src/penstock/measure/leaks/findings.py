@@ -36,24 +36,6 @@ def equal_rows(part: np.ndarray, units: np.ndarray, groups: np.ndarray | None = 
     )  # fmt: skip
 
 
-def near_rows(part: np.ndarray, family: np.ndarray, names: list[str]) -> Check:
-    """Test rows of a family of nearly equal rows that train rows are of too."""
-    train, test = (family[part == side] for side in (division.TRAIN, division.TEST))
-    hit = np.isin(test, train)
-    low, high = wilson(int(hit.sum()), len(hit))
-    among = float((np.bincount(train)[train] > 1).mean()) if len(train) else 0.0
-    return Check(
-        name="near_rows", stage=STAGE, burden="disprove", enough=len(test) > 0,
-        value=float(hit.mean()) if len(test) else None, low=low, high=high,
-        why=f"{hit.mean() if len(test) else 0:.1%} of {len(test)} test rows have nearly the same"
-        f" {' and '.join(names)} as a train row: most of its runs of words are the same. So have"
-        f" {among:.1%} of the train rows among themselves.",
-        remedy="The metrics hold for rows that repeat earlier ones so often. Divide by what such"
-        " rows have in common (a template, a thread, a sender: split.strategy: group), or remove"
-        " the repeats.",
-    )  # fmt: skip
-
-
 def near_copies(name: str, found: np.ndarray, examples: list[str]) -> Check:
     """Test rows whose value of a column is nearly that of a train row; ``found`` is ``bool[m]``."""
     low, high = wilson(int(found.sum()), len(found))
@@ -65,6 +47,25 @@ def near_copies(name: str, found: np.ndarray, examples: list[str]) -> Check:
         f" train: the same one, saved again or changed a little{example}.",
         remedy="Remove the copies, or keep them together: a column that names the original, and"
         " split.strategy: group by it.",
+    )  # fmt: skip
+
+
+def near_families(part: np.ndarray, family: np.ndarray, names: list[str]) -> Check:
+    """The same of columns that are compared together: ``family`` numbers near rows alike."""
+    train, test = (family[part == side] for side in (division.TRAIN, division.TEST))
+    hit = np.isin(test, train)
+    low, high = wilson(int(hit.sum()), len(hit))
+    share = float(hit.mean()) if len(test) else None
+    among = float((np.bincount(train)[train] > 1).mean()) if len(train) else 0.0
+    return Check(
+        name="near_copies", stage=STAGE, subject=", ".join(names), burden="disprove",
+        value=share, low=low, high=high, enough=share is not None,
+        why=f"{share or 0:.1%} of {len(test)} test rows have nearly the same"
+        f" {' and '.join(names)} as a train row: most runs of words are the same. So have"
+        f" {among:.1%} of the train rows among themselves.",
+        remedy="The metrics hold for rows that repeat earlier ones so often. Divide by what such"
+        " rows have in common (a template, a thread, a sender: split.strategy: group), or remove"
+        " the repeats.",
     )  # fmt: skip
 
 
