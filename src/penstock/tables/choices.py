@@ -42,14 +42,16 @@ def check_choices(spec: Pipeline, layout: Layout) -> None:
 
 
 def _of_encoders(spec: Pipeline, layout: Layout) -> list[Mistake]:
-    kinds = {column.name: column.modality for column in layout.features}
+    read = tasks.load(layout.task).inputs(layout)
+    kinds = {column.name: column.modality for column in layout.features if column in read}
     known = plugins.modules("penstock.backbones")
     rule = "a pretrained network reads a feature of " + ", ".join(known)
     found = []
     for name in spec.model.encoders:
         if name not in kinds:
             wrong = "no such feature"
-            remedy = did_you_mean(name, kinds) or f"features: {', '.join(kinds)}"
+            features = ", ".join(kinds) or f"none, for the task {layout.task}"
+            remedy = did_you_mean(name, kinds) or f"features: {features}"
         elif kinds[name] not in known:
             wrong, remedy = f"it is {kinds[name]}", "take it out of model.encoders"
         else:
