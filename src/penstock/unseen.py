@@ -8,11 +8,13 @@ Stressed rows of test, training rows -> Evidence
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from penstock.evidence import Evidence, Table
+from penstock.evidence import Evidence
 from penstock.measure import departure, drops, unseen_tables
 from penstock.measure.departure import Departure
 from penstock.measure.matrix import codes_of
@@ -66,9 +68,11 @@ def unseen(bench: Stressed, train: pa.Table, columns: list[str], metric: str) ->
     said = unseen_tables.notes(gap, found, likely, accounted)
     if views:
         tables["unseen_views"] = unseen_tables.view_table(views, likely)
-    by_group = _by_group(seen, bench, far[0], metric) if far else None
-    if by_group:
-        tables["unseen_groups"] = by_group
+    records = _by_group(seen, bench, far[0], metric) if far else []
+    if records:
+        group = model.layout.named("group")[0]
+        tables["unseen_groups"] = unseen_tables.groups(records, group, far[0], metric)
+        said += unseen_tables.among(records, group)
     return Evidence(tables=tables, figures=figures, notes=said)
 
 
@@ -108,14 +112,14 @@ def _likely(
     return likely, moves
 
 
-def _by_group(seen: Stressed, bench: Stressed, name: str, metric: str) -> Table | None:
+def _by_group(seen: Stressed, bench: Stressed, name: str, metric: str) -> list[dict[str, Any]]:
     """How each group fares, and how far it stands from the training rows of other groups."""
     declared = bench.model.layout.named("group")
     if not declared or declared[0] not in bench.table.column_names:
-        return None
+        return []
     kinds = departure.kinds_of(seen.target, bench.target)
     codes = codes_of(seen.table[declared[0]])
-    records = []
+    records: list[dict[str, Any]] = []
     for part, side, kind in (("test", bench, kinds[1]), ("train", seen, kinds[0])):
         groups = side.table[declared[0]]
         for code in np.unique(codes_of(groups)):
@@ -131,8 +135,9 @@ def _by_group(seen: Stressed, bench: Stressed, name: str, metric: str) -> Table 
             )
             target, before = side.target[rows], side.before.of(rows)
             value = drops.measured(metric, target, before)
-            low, high = drops.around(value, drops.draws(metric, target, before, seen.seed))
+            samples = drops.draws(metric, target, before, seen.seed)
+            low, high = np.nanquantile(samples, [0.025, 0.975]).tolist()
             record = {"group": str(groups[int(rows[0])].as_py()), "part": part, "rows": len(rows)}
             record |= {metric: value, "low": low, "high": high}
             records.append(record | {"distance": far.distance, "by lot": far.chance})
-    return unseen_tables.groups(records, declared[0], name, metric)
+    return records

@@ -82,6 +82,8 @@ def test_a_town_whose_form_is_short_is_said_to_be_like_rows_that_are_cut_short(m
     said = " ".join(evidence.notes)
     assert "of the gap" in said
     assert "worse" in said
+    assert "Training groups of town stand 0.0" in said
+    assert "those of test stand farther, at up to" in said
     groups = evidence.tables["unseen_groups"]
     by_name = {row[0]: dict(zip(groups.columns, row, strict=True)) for row in groups.rows}
     assert set(by_name) == {"Bonn", "Ulm", "Jena"}

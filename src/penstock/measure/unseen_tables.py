@@ -182,10 +182,8 @@ def _numbers(values: pa.Array) -> NDArray[np.float64]:
     return found
 
 
-def groups(records: list[dict[str, Any]], name: str, column: str, metric: str) -> Table | None:
+def groups(records: list[dict[str, Any]], name: str, column: str, metric: str) -> Table:
     """How each group fares; the sentence below says what an interval over rows leaves out."""
-    if not records:
-        return None
     test = [record for record in records if record["part"] == "test"]
     note = (
         f"distance: of {column}, in deviations, from the training rows of the other groups; by lot:"
@@ -194,6 +192,22 @@ def groups(records: list[dict[str, Any]], name: str, column: str, metric: str) -
         f" {'group says' if len(test) == 1 else 'groups say'} only so far."
     )
     return Table.of(f"Each {name}", records[:MOST_GROUPS], note)
+
+
+def among(records: list[dict[str, Any]], name: str) -> list[str]:
+    """Whether unseen groups stand farther off than seen ones stand from one another."""
+    far = {
+        part: [record["distance"] for record in records if record["part"] == part]
+        for part in ("test", "train")
+    }
+    if not far["test"] or len(far["train"]) < 2:
+        return []
+    least, most = min(far["train"]), max(far["train"])
+    told = "no farther than that" if max(far["test"]) <= most else "farther"
+    return [
+        f"Training groups of {name} stand {least:.2f} to {most:.2f} from one another; those of test"
+        f" stand {told}, at up to {max(far['test']):.2f}."
+    ]
 
 
 def figure(likely: list[Likely]) -> Figure:
