@@ -35,6 +35,11 @@ class ResidualImage(nn.Module):
         Of the training pixels by channel, in [0, 1].
     planes : int
         Of the last layer; the output has as many for each quarter of the image.
+
+    Attributes
+    ----------
+    work : float
+        Multiplications for one image.
     """
 
     mean: Tensor
@@ -55,11 +60,15 @@ class ResidualImage(nn.Module):
         halved = side > LARGE_SIDE
         blocks: list[nn.Module] = [_convolution(channels, sizes[0], stride=2 if halved else 1)]
         side = (side + 1) // 2 if halved else side
+        self.work = float(9 * channels * sizes[0] * side**2)
         while side > SMALLEST_SIDE:
             sizes.append(min(planes, sizes[-1] * 2))
             blocks.append(_Residual(sizes[-2], sizes[-1], stride=2))
             side = (side + 1) // 2
+            self.work += (10 * sizes[-2] + 9 * sizes[-1]) * sizes[-1] * side**2
         blocks.append(_Residual(sizes[-1], planes, stride=1))
+        skip = 0 if sizes[-1] == planes else sizes[-1]
+        self.work += (9 * sizes[-1] + 9 * planes + skip) * planes * side**2
         self.blocks = nn.Sequential(*blocks)
         self.quarters = nn.AvgPool2d(side - side // 2, stride=max(1, side // 2))
         self.width = planes * min(2, side) ** 2

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from penstock.learning.image_encoders import ResidualImage, moved
 
@@ -13,6 +14,15 @@ def test_an_image_of_any_size_becomes_a_vector(side, channels):
     pixels = torch.zeros(1, channels, side, side, dtype=torch.uint8)
     for learning in (True, False):  # a batch of a single image learns too
         assert encoder.train(learning)({"pixels": pixels}).shape == (1, encoder.width)
+
+
+@pytest.mark.parametrize(("side", "channels"), [(8, 1), (28, 3), (64, 1)])
+def test_its_work_is_what_torch_counts(side, channels):
+    encoder = ResidualImage(channels, side, [0.5] * channels, [0.2] * channels, planes=32).eval()
+    pixels = torch.zeros(1, channels, side, side, dtype=torch.uint8)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        encoder({"pixels": pixels})
+    assert encoder.work == counter.get_total_flops() / 2
 
 
 def centres(pixels):
