@@ -29,6 +29,8 @@ TEMPERATURES = (1.0, 0.7, 0.0)
 """1: as probable as the model holds it; 0: always the most probable token."""
 CONTEXTS = 200
 """Documents whose context is cut (house choice)."""
+NEAR = 8
+"""Tokens before a token that are near (house choice)."""
 CHUNK = 64
 """Documents that are read at once (house choice)."""
 
@@ -147,8 +149,8 @@ class Reader:
             note="Begun with nothing. It may hold what training rows hold.",
         )
 
-    def worth_of_context(self, texts: pa.LargeStringArray, seed: int) -> Evidence:
-        """What it costs to read less of the text before."""
+    def worth_of_context(self, texts: pa.LargeStringArray, seed: int, show_rows: bool) -> Evidence:
+        """What it costs to read less of the text before; by token, where rows may be shown."""
         picked = np.random.default_rng(seed).permutation(len(texts))[:CONTEXTS]
         documents = self.tokens.cut(texts.take(pa.array(picked)))
         full = self.network.size.window
@@ -189,7 +191,36 @@ class Reader:
         return Evidence(
             tables={"context": Table.of("What the text before is worth", records)},
             figures={"context": figure},
+            galleries={"worth": self._worth(documents)} if show_rows else {},
             notes=[f"{len(documents)} test documents were read again with less before each token."],
+        )
+
+    def _worth(self, documents: Ragged) -> Gallery:
+        """Tokens of some documents, tinted by what the text far before them saves."""
+        device = next(self.network.parameters()).device
+        exhibits = []
+        for number in range(min(SHOWN, len(documents))):
+            codes = (
+                documents[torch.tensor([number])].to(device).long()[:, : self.network.size.window]
+            )
+            near, far = (self.network.costs(codes, size).bits for size in (NEAR, 0))
+            saved = (near - far).cpu().numpy()
+            most = float(np.abs(saved).max(initial=1e-9))
+            exhibits.append(
+                Exhibit(
+                    caption=f"{float(far.sum()):.0f} bits, {float(saved.sum()):.0f} saved by what"
+                    f" stands more than {NEAR} tokens before",
+                    text=[
+                        (self.tokens.joined(np.array([code])).decode(errors="replace"), float(save / most))
+                        for code, save in zip(codes[0, 1:].tolist(), saved, strict=True)
+                        if code != END
+                    ],
+                )
+            )
+        return Gallery(
+            title="What the text far before is worth to each token",
+            exhibits=exhibits,
+            note="Tinted towards the answer: bits saved; away from it: bits lost.",
         )
 
 

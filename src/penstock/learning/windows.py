@@ -26,7 +26,7 @@ SIZES = {100_000: (64, 2), 1_000_000: (96, 3)}
 LARGEST = (128, 4)
 STEP_TOKENS = 1_024
 """Tokens a step."""
-EPOCH_TOKENS = 166_000
+EPOCH_TOKENS = 125_000
 """An epoch reads all windows, or so many tokens of windows drawn anew each time."""
 FEWEST_EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 12, 48, 400
 """Epochs are such that a text is read 24 times, or there are so many steps, within bounds."""
@@ -97,7 +97,7 @@ def epoch_rows(num_windows: int, window: int) -> int:
     Examples
     --------
     >>> epoch_rows(100, 256), epoch_rows(1_000, 256)
-    (0, 648)
+    (0, 488)
     """
     most = max(1, EPOCH_TOKENS // window)
     return most if num_windows > most else 0

@@ -198,7 +198,7 @@ def _reading(rows: Scored) -> str:
         return "mean_loss is the log-loss in nats."
     if tasks.load(rows.layout.task).TARGET == "number":
         return "mean_residual is prediction less target; mean_loss is the mean squared error."
-    return "mean_loss is the mean loss of the group's rows, in nats."
+    return "mean_loss is the mean loss of the group's rows."
 
 
 def _gaps(rows: Scored, columns: list[Groups], criterion: str, spec: BiasSpec) -> Table:

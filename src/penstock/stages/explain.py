@@ -107,7 +107,7 @@ def explain(
     model = Model.of(fitted, store, policy)
     if model.task.explained is not None:
         tables = store.table(train), store.table(test)
-        return Findings(evidence=model.task.explained(model, *tables, seed))
+        return Findings(evidence=model.task.explained(model, *tables, seed, show_rows))
     if not isinstance(model.network, Network):
         return Findings(evidence=_shuffled_only(model, store.table(test), fitted.metric, seed))
     study = Study(model, store.table(train), store.table(test), seed)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock import tasks
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.records import Layout
 from penstock.tables.columns import Survey
@@ -157,6 +158,19 @@ def _target_figure(layout: Layout, targets: pa.ChunkedArray) -> Figure:
         middles = ((edges[1:] + edges[:-1]) / 2).tolist()
         series = Series(name="rows", x=middles, y=counts.tolist(), style="bars")
         return Figure(title=title, x=layout.target, y="rows", series=[series])
+    if tasks.load(layout.task).TARGET == "text":  # no value repeats, and none is shown
+        long = pc.utf8_length(targets).to_numpy()
+        counts, edges = np.histogram(np.log10(np.maximum(long, 1)), bins=NUM_BINS)
+        series = Series(
+            name="rows",
+            x=[f"{10**edge:.0f}" for edge in edges[:-1]],
+            y=counts.tolist(),
+            style="bars",
+        )
+        note = "Each bar begins at its number, and ends where the next one begins."
+        return Figure(
+            title=title, x=f"characters of {layout.target}", y="rows", series=[series], note=note
+        )
     counted = pc.value_counts(pc.cast(targets, pa.string()))
     rows = dict(
         zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)

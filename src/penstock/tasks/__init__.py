@@ -86,9 +86,9 @@ class Task(Protocol):
     requests: Callable[[pa.Table, Layout], pa.Table] | None
     """The same for raw rows of a later window, as far as they are there; None: as they stand."""
 
-    explained: Callable[[Model, pa.Table, pa.Table, int], Evidence] | None
-    """What explain shows of a model, test and training rows, where columns are not what answers
-    are made of; None: columns are weighed."""
+    explained: Callable[[Model, pa.Table, pa.Table, int, bool], Evidence] | None
+    """What explain shows of a model, training and test rows, by a seed, and whether raw rows may
+    be shown; where columns are not what answers are made of. None: columns are weighed."""
 
     def inputs(self, layout: Layout) -> list[Column]:
         """The columns that the model reads; by default the features."""

@@ -240,7 +240,12 @@ def looked_at(target: NDArray[Any], layout: Layout) -> Evidence:
     """How much text there is, and how long documents are."""
     from penstock.measure.language import pictures
 
-    return pictures.lengths(target)
+    beside = [column.name for column in layout.features]
+    found = pictures.lengths(target)
+    if not beside:
+        return found
+    said = f"Only {layout.target} is read; {', '.join(beside)} make groups and slices, no more."
+    return found.model_copy(update={"notes": [said]})
 
 
 def figures(scores: NDArray[Any], target: NDArray[Any], layout: Layout) -> dict[str, Figure]:
@@ -263,9 +268,11 @@ def evidence(
     return _reader(model).evidence(seen, new, scores, seed)
 
 
-def explained(model: Model, train: pa.Table, test: pa.Table, seed: int) -> Evidence:
+def explained(
+    model: Model, train: pa.Table, test: pa.Table, seed: int, show_rows: bool
+) -> Evidence:
     """What the text before is worth, by how much of it is read."""
-    return _reader(model).worth_of_context(_texts(test[model.layout.target]), seed)
+    return _reader(model).worth_of_context(_texts(test[model.layout.target]), seed, show_rows)
 
 
 def _reader(model: Model) -> Reader:
