@@ -211,8 +211,8 @@ class Reader:
                     caption=f"{float(far.sum()):.0f} bits, {float(saved.sum()):.0f} saved by what"
                     f" stands more than {NEAR} tokens before",
                     text=[
-                        (self.tokens.joined(np.array([code])).decode(errors="replace"), float(save / most))
-                        for code, save in zip(codes[0, 1:].tolist(), saved, strict=True)
+                        (self.tokens.joined(np.array([code])).decode(errors="replace"), save / most)
+                        for code, save in zip(codes[0, 1:].tolist(), saved.tolist(), strict=True)
                         if code != END
                     ],
                 )
