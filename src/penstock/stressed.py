@@ -197,6 +197,7 @@ def _passes(model: Model) -> int:
 
 def _reduced(model: Model, table: pa.Table) -> pa.Table:
     """Costly columns read once, into what the encoder sees of them."""
+    table = model.task.briefly(table, model.layout)
     for column in model.learnt.inputs:
         modality = model.learnt.modality(column.name)
         if hasattr(modality, "reduced"):

@@ -21,13 +21,13 @@ from penstock.learning.tokens import END, Tokens
 from penstock.measure.intervals import bootstrap
 from penstock.measure.language import memory, repetition, tallies
 
-NUM_LOOKED_AT = 300
+NUM_LOOKED_AT = 200
 """Training texts that are asked for by heart (house choice)."""
 NUM_WRITTEN, SHOWN = 32, 4
 """Texts written at each temperature; and shown (house choice)."""
 TEMPERATURES = (1.0, 0.7, 0.0)
 """1: as probable as the model holds it; 0: always the most probable token."""
-CONTEXTS = 200
+CONTEXTS = 100
 """Documents whose context is cut (house choice)."""
 NEAR = 8
 """Tokens before a token that are near (house choice)."""
@@ -192,7 +192,10 @@ class Reader:
             tables={"context": Table.of("What the text before is worth", records)},
             figures={"context": figure},
             galleries={"worth": self._worth(documents)} if show_rows else {},
-            notes=[f"{len(documents)} test documents were read again with less before each token."],
+            notes=[
+                f"The beginnings of {len(documents)} test documents were read again with less"
+                " before each token."
+            ],
         )
 
     def _worth(self, documents: Ragged) -> Gallery:
@@ -230,7 +233,7 @@ def _asked_for(
     """Numbers of texts: of training rows drawn at random, and of the most repeated texts."""
     rng = np.random.default_rng(seed)
     rows = text[rng.permutation(len(text))[:NUM_LOOKED_AT]].astype(np.int64)
-    often = np.argsort(-copies, kind="stable")[: NUM_LOOKED_AT // 3]
+    often = np.argsort(-copies, kind="stable")[: NUM_LOOKED_AT // 4]
     return rows, often[copies[often] > 1].astype(np.int64)
 
 

@@ -209,7 +209,7 @@ class Causal(nn.Module):
         window = window or self.size.window
         row, start, new, length = windows(num_targets, window)
         order = torch.argsort(length, stable=True)
-        for some in order.split(WINDOWS):
+        for some in order.split(max(WINDOWS, WINDOWS * self.size.window // window)):
             place = start[some, None] + torch.arange(int(length[some].max()), device=codes.device)
             here = row[some, None]
             inside = (place >= new[some, None]) & (place < num_targets[here])

@@ -113,6 +113,10 @@ class Task(Protocol):
     def sized(self, spec: ModelSpec, train: pa.Table, layout: Layout) -> ModelSpec:
         """The spec with every size said, by training rows; by default by their number."""
 
+    def briefly(self, table: pa.Table, layout: Layout) -> pa.Table:
+        """Rows as they are read where the same ones are read many times over: long values by
+        their beginnings, for example; by default as they are."""
+
     def learn(
         self, train: pa.Table, target: np.ndarray, layout: Layout, spec: ModelSpec
     ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

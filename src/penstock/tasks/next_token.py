@@ -53,6 +53,8 @@ CHUNK_ROWS = 256
 """Documents through the network at once (house choice)."""
 GAP_ROWS = 256
 """Windows of training text on which the loss is measured again (house choice)."""
+BRIEF_CHARACTERS = 600
+"""Of documents that are read many times over, as when they are stressed (house choice)."""
 UNIFORM_BITS = 8.0
 """Of a byte about which nothing is known."""
 
@@ -87,6 +89,13 @@ def sized(spec: ModelSpec, train: pa.Table, layout: Layout) -> ModelSpec:
     from penstock.learning import windows
 
     return windows.sized(spec, encode_target(train[layout.target], layout).astype(np.int64))
+
+
+def briefly(table: pa.Table, layout: Layout) -> pa.Table:
+    """Documents by their first characters."""
+    place = table.column_names.index(layout.target)
+    short = pc.utf8_slice_codeunits(table[layout.target], 0, BRIEF_CHARACTERS)
+    return table.set_column(place, layout.target, short)
 
 
 def learn(
@@ -272,7 +281,8 @@ def explained(
     model: Model, train: pa.Table, test: pa.Table, seed: int, show_rows: bool
 ) -> Evidence:
     """What the text before is worth, by how much of it is read."""
-    return _reader(model).worth_of_context(_texts(test[model.layout.target]), seed, show_rows)
+    brief = _texts(briefly(test, model.layout)[model.layout.target])
+    return _reader(model).worth_of_context(brief, seed, show_rows)
 
 
 def _reader(model: Model) -> Reader:

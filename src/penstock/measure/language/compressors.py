@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 ZLIB_WINDOW = 1 << 15
 """Bytes that zlib can look back."""
-XZ_GIVEN = 2_000_000
+XZ_GIVEN = 1_000_000
 """Bytes of training text that xz is given before each block (house choice: it reads them anew)."""
 XZ_BLOCKS = 6
 """Blocks of documents (house choice)."""
