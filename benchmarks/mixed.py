@@ -6,9 +6,9 @@
 Adult with its official test fold, everything at its default. ``text``: one sentence of all its
 categories, which says nothing that the table does not say. ``noise``: an image of 16 x 16 pixels of
 noise, which says nothing. ``bars``: an image whose bars tell age and hours, roughly. Printed are
-ROC AUC, log-loss, and their differences from the table alone with 95% intervals over test rows
-(paired bootstrap; scores averaged over no seeds: each seed's rows are compared with its own), and
-for the widest table what is left of it when a column is missing at prediction.
+ROC AUC, log-loss, and their differences from the table alone, each the mean over seeds, with 95%
+intervals over test rows (paired bootstrap); and what is left of the AUC when all values of a column
+are missing at prediction.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -326,9 +325,11 @@ SHINGLE = 3
 
 def shingles(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     """Row and hash of every three neighbouring words, levelled; ascending by row."""
+    from pandas.util import hash_array
+
     lists = pieces.words_of(_texts(column))
     coded = lists.flatten().dictionary_encode()
-    hashes = pd.util.hash_array(np.asarray(coded.dictionary.to_pylist(), dtype=object))
+    hashes = hash_array(np.asarray(coded.dictionary.to_pylist(), dtype=object))
     word = hashes[coded.indices.to_numpy()] if len(coded) else np.zeros(0, np.uint64)
     row = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
     last = max(0, len(row) - SHINGLE + 1)
