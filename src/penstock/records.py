@@ -63,6 +63,8 @@ class Column(Frozen):
     masked : bool
         Whether addresses and long numbers in it are hidden wherever it is read; see
         :mod:`penstock.tables.masking`.
+    optional : bool
+        Whether new rows may come without it: each value is then missing.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Column(Frozen):
     role: Role = "feature"
     why: str = ""
     masked: bool = False
+    optional: bool = False
 
 
 class Layout(Frozen):

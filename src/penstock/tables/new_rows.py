@@ -98,10 +98,12 @@ class NewRows:
         data: spec.Data,
     ):
         self.source, self.window, self.key, self.time = source, window, data.key, data.time
-        _require_columns(source, [c.name for c in scorer.reads], window, data)
-        reads = [*scorer.reads, *_groups(source, scorer, data)]
+        there = set(source.schema.names)
+        served = [c for c in scorer.reads if not c.optional or c.name in there]
+        _require_columns(source, [c.name for c in served], window, data)
+        reads = [*served, *_groups(source, scorer, data)]
         self.readers = [Rereader(column) for column in reads]
-        self.num_features = len(scorer.reads)
+        self.num_features = len(served)
         self.clock = Rereader(clock(scorer.layout, data.time)) if data.time else None
         names = {*(c.name for c in reads), data.key, data.time}
         self.contract = [r for r in contract if r["kwargs"].get("column", data.target) in names]
@@ -109,7 +111,7 @@ class NewRows:
             [r for r in contract if r["kwargs"].get("column", "") in {"", *names}]
         )
         self.key_reader = _key_reader(scorer, data.key, self.contract)
-        self.media = _media(scorer.reads)
+        self.media = _media(served)
         classes = [f"probability_{name}" for name in scorer.layout.classes]
         taken = {*OUTPUTS, *classes, POSITION, *LABELS, data.key, data.time}
         self.renamed = {c.name: f"{LOGGED}{c.name}" for c in reads if c.name in taken - {""}}

@@ -51,6 +51,10 @@ def typed_as(table: pa.Table, wanted: list[Column]) -> pa.Table:
     mistakes: list[Mistake] = []
     for column in wanted:
         times = table.column_names.count(column.name)
+        if not times and column.optional:
+            nothing = pa.nulls(table.num_rows, _arrow_type(column.arrow_type))
+            columns[column.name] = pa.chunked_array([nothing])
+            continue
         if times != 1:
             found = "it is absent" if not times else f"it stands there {times} times"
             mistakes.append(Mistake("the column is in the input, once", found, column.name))

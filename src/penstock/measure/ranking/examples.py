@@ -112,7 +112,7 @@ def _layout(layout: Layout, roles: dict[str, str], past: str, catalogue: list[st
     others = [c.model_copy(update=changed.get(c.name, {})) for c in others]
     first = user.model_copy(update=changed[user.name])
     why = "what the user took before, the latest first"
-    own = Column(name=past, modality="set", arrow_type="string", why=why)
+    own = Column(name=past, modality="set", arrow_type="string", why=why, optional=True)
     # who asks stands first and the past last: what a reader of the features finds them by
     columns = [first, *others, own]
     return layout.model_copy(update={"columns": columns, "catalogue": catalogue})

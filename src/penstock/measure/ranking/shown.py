@@ -40,13 +40,13 @@ def of_test(
         "novelty": "mean self-information of what is shown, in bits: rarer items have more",
     }
     records = [
-        {"quantity": name, "value": float(values[i]), "low": float(low[i]), "high": float(high[i]),
-         "meaning": meaning}
+        {"quantity": name, "value": float(values[i]), "low": None if i == 0 else float(low[i]),
+         "high": None if i == 0 else float(high[i]), "meaning": meaning}
         for i, (name, meaning) in enumerate(what.items())
     ]  # fmt: skip
     note = (
-        "Intervals: 95%, bootstrap over users; of the coverage, which grows with the users, it"
-        " says how much fewer different users would see."
+        "Interval: 95%, bootstrap over users. Coverage grows with the number of users, which no"
+        " resample of them repeats: it has none."
     )
     tables = {
         "beyond_accuracy": Table.of("What the lists show", records, note),

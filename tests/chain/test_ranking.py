@@ -1,0 +1,106 @@
+"""What users take next, through all stages: what a run says of it."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from penstock.spec import ModelSpec, SplitSpec
+
+pytestmark = pytest.mark.slow
+spec = importlib.util.spec_from_file_location("chain", Path(__file__).with_name("test_chain.py"))
+chain = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(chain)
+
+TAKEN = {"target": "item", "task": "ranking", "user": "who", "sensitive": ["town"]}
+NUM_ITEMS = 120
+
+
+def tastes(num_users=160, a_user=20, seed=0):
+    """Each user likes one of four kinds of items; nothing else tells what is taken."""
+    rng = np.random.default_rng(seed)
+    kind = np.arange(NUM_ITEMS) % 4
+    rows = []
+    for user in range(num_users):
+        weight = np.where(kind == user % 4, 20.0, 1.0)
+        order = rng.choice(NUM_ITEMS, a_user, replace=False, p=weight / weight.sum())
+        rows += [
+            {"who": f"u{user}", "item": f"i{item}", "when": 100 * step + user,
+             "kind": "abcd"[kind[item]], "town": "ad"[user // 4 % 2]}
+            for step, item in enumerate(order)
+        ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    return chain.table(
+        tmp_path_factory.mktemp("tastes"),
+        tastes(),
+        data=TAKEN,
+        parts=SplitSpec(column="when"),
+        model=ModelSpec(epochs=8),
+    )
+
+
+def check(run, name):
+    return next(check for check in run.verdict.checks if check.name == name)
+
+
+def test_tastes_are_learnt_and_pass(good):
+    assert not set(good.blocking) - {"beats_trivial"}, good.blocking
+    assert check(good, "beats_popularity").low > 0.1
+    assert check(good, "time_overlap").value == 0
+    assert {"popularity", "item_knn", "matrix_factorisation"} == set(good.scorecard.baselines)
+    assert 0 < good.scorecard.metrics["ndcg_at_10"].low < 1
+
+
+def test_every_stage_tells_something(good):
+    assert chain.told(good) == []
+    shown = good.scorecard.evidence
+    assert {"beyond_accuracy", "cold_start"} <= set(shown.tables)
+    assert any("Not applicable, calibration" in note for note in shown.notes)
+    assert "exposure" in good.gaps.evidence.tables
+    weighed = good.explained.evidence.tables["columns"]
+    assert weighed.rows[0][0] == "history"
+
+
+def test_a_list_holds_nothing_that_was_taken_before(good):
+    test = good.store.table(good.parts.test)
+    found = good.scorer.predict(test)
+    for history, answer in zip(
+        test["history"].to_pylist(), found["prediction"].to_pylist(), strict=True
+    ):
+        assert len(json.loads(answer)) == 10
+        assert not set(json.loads(answer)) & set(history.split("|"))
+
+
+def test_a_known_user_needs_no_history_and_an_unknown_one_is_shown_what_is_popular(good):
+    asked = pa.table({"who": ["u3", "u3", "nobody"], "town": ["a", "a", None]})
+    found = good.scorer.predict(asked).to_pydict()
+    assert found["basis"] == ["past", "past", "popularity"]
+    train = good.store.table(good.parts.train).to_pandas()
+    lists = [json.loads(text) for text in found["prediction"]]
+    assert not set(lists[0]) & set(train[train.who == "u3"].item)
+    kinds = [int(name[1:]) % 4 for name in lists[0]]
+    assert kinds.count(3) >= 5
+    popular = train.item.value_counts()
+    assert popular[lists[2]].min() >= popular.nlargest(10).min()
+
+
+def test_ratings_below_the_bar_are_remembered_but_never_to_be_found(tmp_path):
+    frame = tastes(60)
+    frame["stars"] = np.where(frame["item"].str[1:].astype(int) < 12, 1.0, 5.0)
+    data = TAKEN | {"feedback": "stars", "feedback_from": 4.0}
+    run = chain.table(
+        tmp_path, frame, data=data, parts=SplitSpec(column="when"), model=ModelSpec(epochs=1)
+    )
+    poor = {f"i{n}" for n in range(12)}
+    for part in (run.parts.train, run.parts.test):
+        rows = run.store.table(part).to_pandas()
+        assert not poor & set("|".join(rows["item"]).split("|"))
+    assert poor & set("|".join(rows["history"].dropna()).split("|"))
