@@ -105,6 +105,8 @@ def test_it_learns_and_repeats_and_says_what_it_is_built_on(trained):
     assert trained.again.fingerprint == trained.fitted.fingerprint
     notes = " ".join(trained.fitted.evidence.notes)
     assert "said is read by text, with low-rank additions; its licence is mit." in notes
+    network = trained.fitted.evidence.tables["network"]
+    assert ["photo", "image, pretrained (frozen)", 32, 32] in network.rows
     assert "call is read by audio, its last block trained on; it says no licence" in notes
 
 

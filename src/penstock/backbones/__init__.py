@@ -160,6 +160,9 @@ class Pretrained:
         )
         num_tokens = pretrained.num_tokens(network, longest, self._prepare(state))
         work = pretrained.work_of(network, num_tokens)
+        if self.tune != "frozen":
+            del network
+            pretrained.let_go()
         update = {"mean": mean, "deviation": deviation, "num_tokens": num_tokens, "work": work}
         return state.model_copy(update={"backbone": about.model_copy(update=update)})
 

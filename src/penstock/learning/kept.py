@@ -50,7 +50,7 @@ class Kept:
         """Vectors and lengths of values; ``make`` is asked for those that are not here."""
         if not len(column):
             return make(column)
-        keys = [_key(value) for value in column.to_pylist()]  # SHA-256 is C
+        keys = [_key(value.as_py()) for value in column]  # one value at a time: images are large
         first = {key: row for row, key in enumerate(reversed(keys))}
         lost = [len(keys) - 1 - row for key, row in first.items() if key not in self.place]
         lost.sort()

@@ -133,6 +133,11 @@ def frozen(folder: Path, kind: str) -> nn.Module:
     return _standing(folder, kind, torch.device(wanted))
 
 
+def let_go() -> None:
+    """Free the networks that :func:`frozen` holds: two copies of a large one are one too many."""
+    _standing.cache_clear()
+
+
 def blocks(network: nn.Module) -> nn.ModuleList:
     """The sequence of blocks that has the most parameters.
 

@@ -260,10 +260,11 @@ def _network_table(network: nn.Module, learnt: Learnt) -> Table:
             ],
         )  # fmt: skip
     encoders = dict(zip(network.names, network.encoders, strict=True))
+    tuned = {name: f", pretrained ({one.tune})" for name, one in learnt.spec.encoders.items()}
     records: list[dict[str, Any]] = [
         {
             "part": column.name,
-            "kind": column.modality,
+            "kind": column.modality + tuned.get(column.name, ""),
             "width": int(encoders[column.name].width),  # type: ignore[arg-type]
             "parameters": sum(weight.numel() for weight in encoders[column.name].parameters()),
         }
