@@ -345,6 +345,7 @@ class Gates(Part):
         0.6, "ROC AUC of a classifier that tells train rows from test rows."
     )
     generalisation_gap: Gate = _note(0.5, "Valid loss over train loss, minus 1.")
+    unknown_licences: Gate = _warn(0, "Pretrained networks that state no licence.")
     beats_trivial: Gate = _refuse(0, "Gain over a constant prediction, shown.")
     beats_linear: Gate = _warn(0, "Gain over a linear model.")
     beats_boosting: Gate = _warn(-0.01, "Gain over gradient boosting.")

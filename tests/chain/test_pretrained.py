@@ -107,7 +107,10 @@ def test_it_learns_and_repeats_and_says_what_it_is_built_on(trained):
     assert "said is read by text, with low-rank additions; its licence is mit." in notes
     network = trained.fitted.evidence.tables["network"]
     assert ["photo", "image, pretrained (frozen)", 32, 32] in network.rows
-    assert "call is read by audio, its last block trained on; it says no licence" in notes
+    assert "call is read by audio, its last block trained on; its licence is unknown." in notes
+    licences = trained.fitted.evidence.checks[-1]
+    assert (licences.name, licences.value) == ("unknown_licences", 1)
+    assert licences.why == "audio: no licence is stated in README.md."
 
 
 def test_every_stage_has_something_to_show_of_every_column(trained):

@@ -119,7 +119,7 @@ def fit(
         cost=cost,
         backbones=backbones,
         evidence=Evidence(
-            checks=[generalisation_gap(final)],
+            checks=[generalisation_gap(final), *unknown_licences(backbones)],
             tables={"network": _network_table(network, learnt), "cost": _cost_table(cost)},
             figures={"loss": _loss_figure(course, objective.loss)},
             notes=[
@@ -241,12 +241,31 @@ def pretrained_notes(backbones: dict[str, Backbone], spec: ModelSpec) -> list[st
     notes = []
     for column, backbone in backbones.items():
         revision = f" (revision {backbone.revision})" if backbone.revision else ""
-        licence = f"its licence is {backbone.licence}."
-        if backbone.licence == "unknown":
-            licence = "it says no licence: ask its authors before others use this model."
-        how = told[spec.encoders[column].tune]
-        notes.append(f"{column} is read by {backbone.name}{revision}, {how}; {licence}")
+        how, licence = told[spec.encoders[column].tune], f"its licence is {backbone.licence}"
+        notes.append(f"{column} is read by {backbone.name}{revision}, {how}; {licence}.")
     return notes
+
+
+def unknown_licences(backbones: dict[str, Backbone]) -> list[Check]:
+    """How many pretrained networks state no licence; no check where there are none."""
+    if not backbones:
+        return []
+    silent = sorted({one.name for one in backbones.values() if one.licence == "unknown"})
+    every = ", ".join(sorted({f"{one.name} ({one.licence})" for one in backbones.values()}))
+    return [
+        Check(
+            name="unknown_licences",
+            stage="fit",
+            value=len(silent),
+            why=f"{', '.join(silent)}: no licence is stated in README.md."
+            if silent
+            else f"Each pretrained network states its licence: {every}.",
+            remedy="ask the authors before others use this model; then write license: into the"
+            " front matter of README.md beside the weights"
+            if silent
+            else "",
+        )
+    ]
 
 
 def _network_table(network: nn.Module, learnt: Learnt) -> Table:
