@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from penstock import modalities, plugins
+from penstock import modalities, plugins, tasks
 from penstock.evidence import Figure, Series, Table
 from penstock.measure import minhash
 from penstock.records import Column, Layout
@@ -114,9 +114,10 @@ def figures(found: dict[str, dict[str, pa.Array]]) -> dict[str, Figure]:
 
 
 def readable(layout: Layout) -> list[Column]:
-    """Features whose values are made of parts that tell which rows are nearly equal."""
+    """What is read whose values are made of parts that tell which rows are nearly equal."""
     known = plugins.modules("penstock.modalities")
-    here = [column for column in layout.features if column.modality in known]
+    read = tasks.equal_by(layout)
+    here = [c for c in layout.columns if c.name in read and c.modality in known]
     return [c for c in here if hasattr(modalities.load(c.modality), "shingles")]
 
 
