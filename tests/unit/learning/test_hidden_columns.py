@@ -1,12 +1,16 @@
 """Columns that are hidden now and then while learning, and never afterwards."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 from torch import nn
 
+from penstock.learning import losses
+from penstock.learning.encoded import Encoded
+from penstock.learning.loop import Schedule, Training
 from penstock.learning.network import Network, Shape
-from penstock.model import Learnt
+from penstock.model import Learnt, Model
 from penstock.records import Column, Layout
 from penstock.spec import ModelSpec
 
@@ -64,10 +68,9 @@ def test_what_a_missing_value_is_like_is_no_weight():
     assert not [name for name in made(0.5).state_dict() if "missing" in name]
 
 
-def learnt(**columns):
+def layout_of(table):
     kinds = {"string": "text", "double": "numeric"}
-    table = pa.table(columns | {"y": ["a", "b"] * 20})
-    layout = Layout(
+    return Layout(
         columns=[
             Column(
                 name=name,
@@ -81,7 +84,11 @@ def learnt(**columns):
         task="classification",
         classes=["a", "b"],
     )
-    return Learnt.of(table, layout, ModelSpec(width=16, members=2))
+
+
+def learnt(**columns):
+    table = pa.table(columns | {"y": ["a", "b"] * 20})
+    return Learnt.of(table, layout_of(table), ModelSpec(width=16, members=2))
 
 
 def test_a_text_beside_numbers_is_hidden_and_texts_alone_are_not():
@@ -91,3 +98,34 @@ def test_a_text_beside_numbers_is_hidden_and_texts_alone_are_not():
     assert list(beside.missing) == ["0"]
     assert not len(learnt(t=texts, u=texts).network().missing)
     assert not len(learnt(x=numbers).network().missing)
+
+
+def right_without_the_text(share):
+    """Accuracy where the text is missing, of a network whose text told all and a number much."""
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 2, 600)
+    x = np.where(kind, 1.0, -1.0) + rng.normal(0, 1.0, 600)
+    texts = [f"some {('bitter', 'sweet')[k]} thing" for k in kind]
+    table = pa.table({"t": texts, "x": x, "y": [("a", "b")[k] for k in kind]})
+    spec = ModelSpec(width=32, members=2, column_dropout=share)
+    learnt = Learnt.of(table.slice(0, 400), layout_of(table), spec)
+    torch.manual_seed(0)
+    network = learnt.network()
+    rows = table.slice(0, 400)
+    train = Encoded.of(learnt.encode(rows), 400, learnt.encode_target(rows))
+    schedule = Schedule(12, 32, 12, 0.01, 0.01, 0)
+    loss = losses.of("cross_entropy")
+    Training(network, loss, schedule, None, torch.device("cpu")).fit(train, train, silent)
+    test = table.slice(400).set_column(0, "t", pa.nulls(200, pa.string()))
+    scores = Model(learnt, network).scores(test)
+    return float((scores.argmax(axis=1) == kind[400:]).mean())
+
+
+def silent(done, total, note=""):
+    pass
+
+
+def test_a_column_that_is_missing_later_costs_little_where_it_was_hidden_while_learning():
+    hidden, shown = right_without_the_text(0.5), right_without_the_text(0.0)
+    assert hidden > 0.8  # the number alone tells five of six
+    assert shown < hidden - 0.08
