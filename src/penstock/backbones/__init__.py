@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, create_model
 
 from penstock import fingerprint, plugins
-from penstock.learning import pretrained
+from penstock.learning import pretrained, pretrained_encoder
 from penstock.learning.kept import kept_in
 from penstock.opened import Opened
 
@@ -153,7 +153,7 @@ class Pretrained:
         some = column.take(pa.array(places))
         found, length = self._features(some, state)
         seen = found[length > 0] if (length > 0).any() else np.zeros((2, found.shape[1]), "f4")
-        mean, deviation = pretrained.standard_of(seen)
+        mean, deviation = pretrained_encoder.standard_of(seen)
         network = pretrained.frozen(folder, self.kind)
         longest = self.reader.encode(
             self.modality, some.slice(int(length.argmax()), 1), state, folder
@@ -188,9 +188,9 @@ class Pretrained:
         about = state.backbone
         given = about.mean, about.deviation, about.work
         if self.tune == "frozen":
-            return pretrained.Pretrained(*given)
+            return pretrained_encoder.Pretrained(*given)
         network = pretrained.tuned(pretrained.read(self.opened.folder, self.kind), self.tune)
-        return pretrained.Pretrained(
+        return pretrained_encoder.Pretrained(
             *given,
             network=network,
             prepare=self._prepare(state),

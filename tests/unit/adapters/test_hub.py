@@ -7,7 +7,7 @@ import tiny_networks
 import torch
 from safetensors.torch import load_file, save_file
 
-from penstock.adapters import hub
+from penstock.adapters import hub, network_files
 from penstock.adapters.store import LocalStore
 from penstock.errors import BadInput
 from penstock.opened import opened
@@ -153,7 +153,7 @@ def test_images_need_their_settings(tmp_path, store):
 def test_what_does_not_fit_in_memory_is_refused_by_its_size(tmp_path, net, store, monkeypatch):
     numbers = sum(w.numel() for w in load_file(net / "model.safetensors").values())
     sizes = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 4 * numbers}
-    monkeypatch.setattr(hub.os, "sysconf", sizes.__getitem__)
+    monkeypatch.setattr(network_files.os, "sysconf", sizes.__getitem__)
     fetched(tmp_path, store)
     said = refused(tmp_path, store, tune="all")
     assert "fits in memory (tune: all)" in said
