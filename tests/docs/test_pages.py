@@ -10,6 +10,8 @@ import sys
 import venv
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
@@ -55,9 +57,12 @@ def reader(tmp_path):
     return tmp_path, type_in
 
 
-def follow(page, reader):
+def follow(page, reader, section=""):
     folder, type_in = reader
-    blocks = BLOCK.findall((REPOSITORY / page).read_text())
+    text = (REPOSITORY / page).read_text()
+    if section:
+        text = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    blocks = BLOCK.findall(text)
     assert blocks
     for language, name, text in blocks:
         if name:
@@ -68,3 +73,16 @@ def follow(page, reader):
 
 def test_adding_a_modality(reader):
     follow("docs/add-a-modality.md", reader)
+
+
+def test_the_first_five_minutes(reader):
+    folder, _ = reader
+    rng = np.random.default_rng(0)
+    age = rng.integers(18, 80, 900)
+    people = pd.DataFrame({"age": age, "region": rng.choice(["north", "south"], 900)})
+    people["sex"] = rng.choice(["f", "m"], 900)
+    people["left"] = np.where((age - 45) / 15 + rng.normal(0, 0.5, 900) > 0.5, "yes", "no")
+    people.to_csv(folder / "customers.csv", index=False)
+    follow("README.md", reader, "Five minutes")
+    reports = folder / ".penstock" / "reports" / "churn"
+    assert "registered" in (reports / "latest.html").read_text()
