@@ -120,6 +120,11 @@ def _of_users(data: spec.Data, names: list[str]) -> list[Mistake]:
 
 def _absent(where: str, name: str, names: list[str]) -> Mistake:
     remedy = did_you_mean(name, names) or f"columns: {_shown(names)}"
+    if names[-2:-1] == ["path"]:  # a source of files
+        remedy += (
+            "; where the files' names tell more, say so by a pattern in the source, such as"
+            f" folder/{{{name}}}_{{number}}.png or folder/{{{name}}}/{{file}}.png"
+        )
     return Mistake(f"{where} names a column of the source", f"no column {name!r}", where, remedy)
 
 

@@ -33,6 +33,9 @@ MOST_DISTINCT = 0.5
 ID_WORDS = {"id", "uuid", "guid", "key", "index", "idx", "no", "nr", "num", "number", "code", "pk"}
 """Last word of a name by which whole numbers that never repeat are taken for identifiers."""
 
+MEDIA_ENDING = r"\.(png|jpe?g|gif|bmp|tiff?|webp|ppm|pgm|wav|flac|ogg|mp3|aiff?|au)$"
+"""How names of images and sounds end."""
+
 NOT_FEATURES = ("identifier", "constant", "exclude")
 
 
@@ -152,7 +155,7 @@ def infer(name: str, typed: pa.ChunkedArray, kind: str = "") -> tuple[str, str]:
     if kind == "category":
         return "category", ""
     if why := _identifies(name, typed, best):
-        return "identifier", why
+        return "identifier", f"{why}; {FILES}" if not kind and _name_files(typed) else why
     return best, ""
 
 
@@ -175,6 +178,20 @@ def _identifies(name: str, typed: pa.ChunkedArray, modality: str) -> str:
     if named_like_id(name):
         return f"named like an identifier, {num_distinct} distinct values in {num_values} rows"
     return ""
+
+
+FILES = (
+    "they look like names of files, whose content no table of text holds: make them a source of"
+    " files (folder/{label}_{number}.png), or a column of bytes in Parquet"
+)
+
+
+def _name_files(typed: pa.ChunkedArray) -> bool:
+    """Whether nearly all values end as files of images or sounds do."""
+    if not pa.types.is_string(typed.type):
+        return False
+    ends = pc.match_substring_regex(typed.drop_null(), MEDIA_ENDING, ignore_case=True)
+    return bool(pc.mean(ends.cast(pa.float64())).as_py() >= UNIQUE)
 
 
 def named_like_id(name: str) -> bool:
