@@ -316,7 +316,8 @@ class Model:
 
     def scored(self, outputs: Any, inputs: Inputs) -> NDArray[Any]:
         """Scores of the network's outputs for these inputs, as :meth:`scores`."""
-        scores = self.task.scores_of(outputs, inputs, self.learnt)
+        with torch.inference_mode():  # outputs may be sums that are yet to be made
+            scores = self.task.scores_of(outputs, inputs, self.learnt)
         return self.task.tempered(scores, self.policy.temperature)
 
     def decided(self, table: pa.Table, scores: NDArray[Any]) -> NDArray[Any]:
