@@ -176,3 +176,15 @@ def test_nothing_goes_when_a_versions_decision_record_is_gone(home):
     with pytest.raises(StoreError, match="shop version 1"):
         waste(home.root, home.store.root, [version])
     assert home.left()
+
+
+def test_what_can_be_made_again_goes_unless_it_was_asked_for_lately(tmp_path):
+    home = Home(tmp_path)
+    for name in ("features-old", "features-new"):
+        (home.store.cache(name) / "a.npy").write_bytes(b"x")
+    home.age(2 * HOUR)
+    home.store.cache("features-new")
+    found = waste(tmp_path, tmp_path / "store", [], older_than_days=1 / 24)
+    assert found.by_kind() == {"cache": (1, 1)}
+    found.free()
+    assert [path.name for path in (tmp_path / "store" / "cache").iterdir()] == ["features-new"]
