@@ -41,6 +41,7 @@ from penstock.stages.split import split
 
 NUM_SENTENCES, NUM_WORDS, FOLLOWERS = 6_000, 200, 3
 SHARES = ((0.0, "none"), (1e-9, "up to half"), (0.5, "more than half"))
+ALL = "all"
 
 
 def main() -> None:
@@ -109,11 +110,12 @@ def by_share(model: Model, parts: Split, store: LocalStore) -> None:
     training = b"\0".join(text.encode() for text in seen[name].to_pylist())
     share = np.array([memory.verbatim(text.encode(), training) for text in new[name].to_pylist()])
     part = np.searchsorted([least for least, _ in SHARES], np.nan_to_num(share), side="right") - 1
-    for number, (_, said) in enumerate([*SHARES, (0.0, "all")]):
+    for number, (_, said) in enumerate([*SHARES, (0.0, ALL)]):
         rows = np.flatnonzero(part == number) if number < len(SHARES) else np.arange(len(part))
         if len(rows) < 2:
             continue
-        print(f"  {len(rows)} test documents of which {said} stands in the training text:")
+        share_said = f" of which {said} stands in the training text" if said != ALL else ""
+        print(f"  {len(rows)} test documents{share_said}:")
         for side, scores in sides.items():
             print(f"    {side:8} {interval(scores[rows])}")
 

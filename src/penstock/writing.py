@@ -211,7 +211,7 @@ class Reader:
             most = float(np.abs(saved).max(initial=1e-9))
             exhibits.append(
                 Exhibit(
-                    caption=f"{float(far.sum()):.0f} bits, {float(saved.sum()):.0f} saved by what"
+                    caption=f"{float(far.sum()):.0f} bits, {float(saved.sum()):.1f} saved by what"
                     f" stands more than {NEAR} tokens before",
                     text=[
                         (self.tokens.joined(np.array([code])).decode(errors="replace"), save / most)

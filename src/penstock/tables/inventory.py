@@ -151,6 +151,10 @@ def _lost_table(surveys: dict[str, Survey], goal: Target, layout: Layout, tally:
     return Table.of("What could not be read", records)
 
 
+NUM_LENGTHS = 12
+"""Bars of a figure of how long texts are (house choice)."""
+
+
 def _target_figure(layout: Layout, targets: pa.ChunkedArray) -> Figure:
     title = f"Target {layout.target}"
     if pa.types.is_floating(targets.type):
@@ -160,7 +164,7 @@ def _target_figure(layout: Layout, targets: pa.ChunkedArray) -> Figure:
         return Figure(title=title, x=layout.target, y="rows", series=[series])
     if tasks.load(layout.task).TARGET == "text":  # no value repeats, and none is shown
         long = pc.utf8_length(targets).to_numpy()
-        counts, edges = np.histogram(np.log10(np.maximum(long, 1)), bins=NUM_BINS)
+        counts, edges = np.histogram(np.log10(np.maximum(long, 1)), bins=NUM_LENGTHS)
         series = Series(
             name="rows",
             x=[f"{10**edge:.0f}" for edge in edges[:-1]],

@@ -45,7 +45,7 @@ NOT_APPLICABLE = {
     "telltale": "only the text is read, so no other column can carry it.",
     "thresholds": "what comes next is drawn by its probability; nothing is decided.",
     "sets": "a set of tokens that holds the next one would hold most of them.",
-    "trial": "there is one loss: bits per byte, which is the metric.",
+    "trial": "there is one loss: bits per byte, which is the metric",
     "attributions": "the network reads one column; what of it counts is asked by hiding it.",
     "reweighing": "a document counts by its bytes.",
 }
