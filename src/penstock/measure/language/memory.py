@@ -20,7 +20,7 @@ from penstock.evidence import Check, Table
 from penstock.measure.intervals import resamples
 from penstock.measure.language.tallies import LONG_RUN, bits_per_byte, by_heart
 
-MIN_DOCUMENTS = 30
+MIN_DOCUMENTS = 10
 """Fewer on either side say `insufficient` (house choice)."""
 NUM_DRAWS = 500
 """Resamples of documents (house choice)."""

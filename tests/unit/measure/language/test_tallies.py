@@ -79,7 +79,7 @@ def test_what_other_text_shares_is_not_called_memorised(seen, other, shown):
 
 def test_few_texts_do_not_tell_of_memory():
     rng = np.random.default_rng(0)
-    assert not memory.memorised(known(1, 300, rng), known(0, 29, rng), seed=0).enough
+    assert not memory.memorised(known(1, 300, rng), known(0, 9, rng), seed=0).enough
 
 
 def test_copies_are_told_apart():
