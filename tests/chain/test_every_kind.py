@@ -270,3 +270,35 @@ def test_no_stage_is_silent_about_a_task(name, tmp_path):
     assert {check.outcome for check in chain.verdict.checks} <= {
         "pass", "warn", "refuse", "insufficient", "note",
     }  # fmt: skip
+
+
+def test_a_folder_and_a_table_of_its_names_are_scored_alike(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for number, up in enumerate(rng.random(200) < 0.5):
+        folder = tmp_path / "pictures" / ("yes" if up else "no")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.png").write_bytes(picture(int(up), rng))
+    data = {"target": "label"}
+    chain = Chain(tmp_path, "pictures", data=data, goal=ObjectiveSpec(trial_rows=0))
+    new = tmp_path / "new"
+    new.mkdir()
+    for number in range(20):
+        (new / f"{number:02d}.png").write_bytes(picture(number % 2, rng))
+    (new / "20.png").write_bytes(b"broken")
+    names = [*sorted(path.name for path in new.iterdir()), "none.png"]
+    pd.DataFrame({"image": names}).to_csv(tmp_path / "names.csv", index=False)
+    monkeypatch.setenv("PENSTOCK_FILES_ROOT", str(new))
+
+    found = {}
+    for source in ("new", "names.csv"):
+        data, output, aside = Data(source=source, target="label"), Kept("output"), Kept("aside")
+        rows, sinks = open_source(data, tmp_path), Sinks(output, aside)
+        scored = score(
+            rows, Scorer(chain), [], sinks, Window("now"), data, Version("m", "1", {})
+        )  # fmt: skip
+        assert scored.num_quarantined == 1
+        assert "cannot identify image file" in aside.table["_reason"][0].as_py()
+        found[source] = output.table["probability_yes"].to_pylist()
+    assert len(found["new"]) == 20
+    assert found["names.csv"][:20] == found["new"]
+    assert "read as missing: 1" in scored.evidence.notes[0]
