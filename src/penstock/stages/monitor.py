@@ -175,7 +175,7 @@ def _scored(watch: Watch, scorer: Scorer, raw: pa.Table, typed: pa.Table) -> Ans
         by = spelled(raw[VERSION])
         if pc.all(pc.equal(by, watch.version.number)).as_py():
             return tasks.load(scorer.layout.task).answers(raw, scorer.layout)
-    names = [column.name for column in scorer.reads]
+    names = [column.name for column in scorer.reads if column.name in typed.column_names]
 
     def batches() -> Iterator[tuple[int, pa.Table]]:
         for at in range(0, typed.num_rows, SCORE_ROWS):

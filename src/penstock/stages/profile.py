@@ -73,7 +73,8 @@ def profile(
         of the sample; what :mod:`penstock.measure.drift.reference` reads.
     """
     columns = _columns(fitted, policy, sensitive)
-    past = store.table(train, columns=[column.name for column in columns])
+    rows = test if tasks.load(fitted.layout.task).USERS else train  # like those that come later
+    past = store.table(rows, columns=[column.name for column in columns])
     progress(0, len(columns) + 1, "columns")
     views: dict[str, dict[str, pa.Array]] = {}
     for done, column in enumerate(columns, start=1):
@@ -127,7 +128,7 @@ def profile(
         sketch=blob,
         sample=sample,
         evidence=Evidence(
-            tables={"columns": _table(columns, sketched, blob.num_bytes)},
+            tables={"columns": _table(columns, sketched, blob.num_bytes, rows is test)},
             figures=_figures(content["scores"], fitted.layout.classes),
             notes=_notes(sample, sketched),
         ),
@@ -294,7 +295,10 @@ def _array(values: NDArray[Any]) -> pa.Array:
 
 
 def _table(
-    columns: list[Column], sketched: dict[str, dict[str, Numbers | Levels]], num_bytes: int
+    columns: list[Column],
+    sketched: dict[str, dict[str, Numbers | Levels]],
+    num_bytes: int,
+    of_test: bool,
 ) -> Table:
     records = [
         {
@@ -310,7 +314,8 @@ def _table(
         for column in columns
         for view, sketch in sketched[column.name].items()
     ]
-    note = f"Of the training rows. The profile is {num_bytes / 1000:.1f} kB."
+    of = "test" if of_test else "training"
+    note = f"Of the {of} rows. The profile is {num_bytes / 1000:.1f} kB."
     return Table.of("What later rows are compared with", records, note)
 
 

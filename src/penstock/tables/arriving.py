@@ -79,7 +79,7 @@ def typed(
             found[column.name], lost = read_as(raw[column.name], column)
             if lost:
                 unread[column.name] = lost
-        elif column.name in needed:
+        elif column.name in needed and not column.optional:
             found[column.name] = absent(column, raw.num_rows)
             missing.append(column.name)
     return pa.table(found), missing, unread

@@ -120,7 +120,7 @@ def learn(
 
     num_items = len(layout.catalogue)
     taken = target[:, 0]
-    users, starts, items = past_of_users(train, layout, taken)
+    users, starts, items = past_of_users(train, layout)
     found: dict[str, Any] = {"users": users, "past": layout.features[-1].name}
     arrays: dict[str, NDArray[Any]] = {"past_starts": starts, "past_items": items}
     arrays["popularity"] = np.bincount(taken[taken >= 0], minlength=num_items).astype(np.float32)

@@ -20,7 +20,7 @@ from penstock.measure.ranking.lists import COLD, NONE
 from penstock.records import Column, Layout
 
 PARTS = ("train", "valid", "test")
-PAST = "history"
+PAST, NOW = "history", "_now"
 
 
 def made(
@@ -40,7 +40,7 @@ def made(
     )
     roles, notes = _roles(rows, layout, found)
     past = PAST
-    while past in rows.column_names:
+    while past in rows.column_names or past + NOW in rows.column_names:
         past += "_before"
     catalogue = _sorted(found.items.take(pa.array(np.unique(found.item[found.part == 0]))))
     layout = _layout(layout, roles, past, catalogue)
@@ -114,7 +114,9 @@ def _layout(layout: Layout, roles: dict[str, str], past: str, catalogue: list[st
     why = "what the user took before, the latest first"
     own = Column(name=past, modality="set", arrow_type="string", why=why, optional=True)
     # who asks stands first and the past last: what a reader of the features finds them by
-    columns = [first, *others, own]
+    why = "on a user's last row of train: all that is known of it before the test"
+    now = Column(name=past + NOW, modality="set", arrow_type="string", role="metadata", why=why)
+    columns = [first, *others, now, own]
     return layout.model_copy(update={"columns": columns, "catalogue": catalogue})
 
 
@@ -122,9 +124,13 @@ def _steps(found: Taken, rows: pa.Table, layout: Layout, past: str) -> pa.Table:
     """An example for each new relevant item of the training part."""
     places = np.flatnonzero((found.part == 0) & found.first & found.relevant)
     table = rows.take(pa.array(found.row[places]))
-    return _finished(
-        table, layout, past, found.before(places, LONGEST), spelled(table[layout.target])
-    )
+    whose = found.user[places]
+    last = np.r_[whose[1:] != whose[:-1], True][: len(whose)]
+    spread = np.where(last, np.cumsum(last) - 1, 0)
+    now = found.known(places[last]).take(pa.array(spread, mask=~last))
+    table = table.append_column(past + NOW, now)
+    target = spelled(table[layout.target])
+    return _finished(table, layout, past, found.before(places, LONGEST), target)
 
 
 def _users(found: Taken, rows: pa.Table, layout: Layout, past: str, code: int) -> pa.Table:
@@ -150,6 +156,7 @@ def _finished(
     user = layout.features[0].name
     columns = {name: table[name] for name in table.column_names}
     columns |= {user: spelled(columns[user]), layout.target: target, past: before}
+    columns.setdefault(past + NOW, pa.nulls(table.num_rows, pa.string()))
     return pa.table({column.name: columns[column.name] for column in layout.columns})
 
 
@@ -191,7 +198,8 @@ def _cold(tables: dict[str, pa.Table], layout: Layout) -> list[str]:
 
 
 def asked(raw: pa.Table, layout: Layout) -> pa.Table:
-    """Rows of later users in the same form, one a user, as far as their columns are there."""
+    """Rows of later users, one a user, with all that each took; what came before is not told, so
+    that it is what the package knows."""
     user, past = layout.features[0].name, layout.features[-1].name
     if user not in raw.column_names or past in raw.column_names:
         return raw
@@ -209,18 +217,23 @@ def asked(raw: pa.Table, layout: Layout) -> pa.Table:
         )
         place = table.column_names.index(target)
         table = table.set_column(place, target, lists)
-    return table.append_column(past, pa.nulls(table.num_rows, pa.string()))
+    return table
 
 
 def past_of_users(
-    train: pa.Table, layout: Layout, taken: NDArray[np.int64]
+    train: pa.Table, layout: Layout
 ) -> tuple[list[str], NDArray[np.int64], NDArray[np.int32]]:
-    """Names of the training users, where each one's items begin, and the items, earliest first."""
-    coded = train[layout.features[0].name].combine_chunks().dictionary_encode()
-    codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    order = np.argsort(codes, kind="stable")
-    starts = np.r_[0, np.cumsum(np.bincount(codes, minlength=len(coded.dictionary)))]
-    return coded.dictionary.to_pylist(), starts.astype(np.int64), taken[order].astype(np.int32)
+    """Names of the training users, where each one's items begin, and the items, earliest first.
+
+    What a user took in the validation rows too: no weight learns from it, but a list is not to
+    show it again.
+    """
+    past = layout.features[-1].name
+    last = train.filter(train[past + NOW].is_valid())
+    codes = codes_of(last[past + NOW], layout.catalogue, COLD, NONE)[:, ::-1]
+    there = codes != NONE
+    starts = np.r_[0, np.cumsum(there.sum(axis=1))].astype(np.int64)
+    return last[layout.features[0].name].to_pylist(), starts, codes[there].astype(np.int32)
 
 
 def past_of(table: pa.Table, learnt: Any) -> NDArray[np.int32]:

@@ -58,7 +58,16 @@ class Taken:
             Items of each; 0: all.
         """
         size = places - self.start[places]
-        size = np.minimum(size, most) if most else size
+        return self.back(places, np.minimum(size, most) if most else size)
+
+    def known(self, places: NDArray[np.int64]) -> pa.Array:
+        """All that the users of these places took in train and valid, the latest first."""
+        start = self.start
+        size = np.bincount(start[self.part < 2], minlength=len(start))[start[places]]
+        return self.back(start[places] + size, size)
+
+    def back(self, places: NDArray[np.int64], size: NDArray[np.int64]) -> pa.Array:
+        """So many items before each place, the latest first, as text."""
         ends = np.cumsum(size)
         step = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - size, size)
         found = self.item[np.repeat(places - 1, size) - step]
