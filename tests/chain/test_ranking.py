@@ -104,3 +104,11 @@ def test_ratings_below_the_bar_are_remembered_but_never_to_be_found(tmp_path):
         rows = run.store.table(part).to_pandas()
         assert not poor & set("|".join(rows["item"]).split("|"))
     assert poor & set("|".join(rows["history"].dropna()).split("|"))
+
+
+def test_the_first_item_of_a_user_is_learnt_from_an_empty_past(good):
+    train = good.store.table(good.parts.train)
+    first = train.slice(0, 1)
+    assert first["history"].to_pylist() == [""]
+    past = good.scorer.learnt.encode(first)["past"]["items"]
+    assert (past < 0).all()

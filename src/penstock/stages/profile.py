@@ -90,6 +90,8 @@ def profile(
     task = tasks.load(fitted.layout.task)
     answers = task.answers(predictions, fitted.layout)
     target, losses = (restored(predictions[name]) for name in ("_target", "_row_loss"))
+    if task.USERS:  # by the lists as they are served, which is what later rows are known by
+        losses = task.row_losses(answers.scores, target)
     losses = losses.astype(np.float64)
     signal = None if fitted.layout.classes else task.signal(answers.scores)
     names = [c.name for c in columns if c.name in sensitive or _makes_groups(c, policy)]

@@ -164,7 +164,8 @@ def _table(tables: dict[str, pa.Table], layout: Layout) -> Table:
     records = []
     for name, table in tables.items():
         user, past = layout.features[0].name, layout.features[-1].name
-        size = pc.fill_null(pc.add(pc.count_substring(table[past], interactions.MARK), 1), 0)
+        marks = pc.add(pc.count_substring(table[past], interactions.MARK), 1)
+        size = pc.if_else(pc.equal(table[past], ""), 0, marks)
         taken = pc.add(pc.count_substring(table[layout.target], interactions.MARK), 1)
         records.append(
             {

@@ -74,9 +74,8 @@ class Taken:
         return self.written(found, size)
 
     def written(self, items: NDArray[np.int64], size: NDArray[np.int64]) -> pa.Array:
-        """Lists of items, one after another, as text; null where there is none."""
-        text = joined(self.items.take(pa.array(items)), size)
-        return pc.if_else(pa.array(size > 0), text, pa.scalar(None, pa.string()))
+        """Lists of items, one after another, as text; an empty one is known to hold nothing."""
+        return joined(self.items.take(pa.array(items)), size)
 
 
 def joined(names: pa.Array, size: NDArray[np.int64]) -> pa.Array:

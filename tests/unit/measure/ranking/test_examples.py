@@ -50,7 +50,7 @@ def test_examples_are_a_past_and_what_came_next():
     train = made["train"].to_pylist()
     # a disliked x: it is remembered, but nothing to be recommended
     assert [(r["who"], r["history"], r["film"]) for r in train] == [
-        ("b", None, "x"), ("a", "x", "y"), ("a", "y|x", "z"),
+        ("b", "", "x"), ("a", "x", "y"), ("a", "y|x", "z"),
     ]  # fmt: skip
     assert [(r["who"], r["history"], r["film"]) for r in made["valid"].to_pylist()] == [
         ("a", "z|y|x", "w¦v")
