@@ -352,7 +352,6 @@ class Gates(Part):
     beats_popularity: Gate = _refuse(0, "Gain over the most popular items, shown.")
     beats_item_knn: Gate = _warn(0, "Gain over item neighbours.")
     beats_matrix_factorisation: Gate = _warn(0, "Gain over matrix factorisation.")
-    beats_unigram: Gate = _refuse(0, "Gain over the frequencies of single tokens, shown.")
     beats_ngram: Gate = _warn(0, "Gain over frequencies of tokens after others.")
     beats_zlib: Gate = _warn(0, "Gain over zlib that was given the training text.")
     beats_xz: Gate = _warn(0, "Gain over xz that was given the training text.")

@@ -9,7 +9,7 @@ from penstock.spec import ModelSpec
 def test_what_the_spec_says_is_taken():
     spec = ModelSpec(
         epochs=3, batch_size=7, learning_rate=0.5, weight_decay=0.0, width=9, depth=1,
-        dropout=0.0, members=1, patience=2, seed=5,
+        dropout=0.0, column_dropout=0.0, members=1, patience=2, seed=5,
     )  # fmt: skip
     assert sized(spec, 1000) == spec
     schedule, shape = schedule_of(spec), shape_of(spec)
