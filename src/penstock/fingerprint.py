@@ -10,6 +10,7 @@ import ast
 import hashlib
 import importlib.util
 import json
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -66,8 +67,8 @@ def of_file(path: Path) -> str:
 def code_version(*modules: str) -> str:
     """SHA-256 over the source of these modules and of all that they import of their package.
 
-    Imports inside functions count too; imports under ``if TYPE_CHECKING`` do not matter and
-    are counted all the same. The versions of the numeric libraries are part of it.
+    Imports inside functions count too; those under ``if TYPE_CHECKING`` change nothing and do
+    not. The versions of the numeric libraries are part of it.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def _source(module: str) -> bytes:
 def _imports(module: str) -> tuple[str, ...]:
     package = module.partition(".")[0]
     found: set[str] = set()
-    for node in ast.walk(ast.parse(_source(module))):
+    for node in _run(ast.parse(_source(module))):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -138,6 +139,14 @@ def _imports(module: str) -> tuple[str, ...]:
             name for name in names if name.partition(".")[0] == package and _is_module(name)
         )
     return tuple(sorted(found))
+
+
+def _run(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those that only type checkers read."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield from _run(child)
 
 
 @cache

@@ -43,6 +43,10 @@ examples: Callable[..., Any] | None = None
 requests: Callable[..., Any] | None = None
 """Later rows are read as they stand."""
 
+quantities: Callable[[Scored, Groups], Quantities] | None = None
+"""Rates of two classes, accuracy of more, residuals of a number, as ``by_group`` has them. Were it
+called from here, what is read and trained would depend on how groups are compared."""
+
 
 def inputs(layout: Layout) -> list[Column]:
     """The features."""
@@ -231,13 +235,6 @@ def signal(scores: NDArray[Any]) -> NDArray[np.float64]:
     """The values themselves; of classes, the probability of the last one."""
     found: NDArray[np.float64] = (scores[:, -1] if scores.ndim == 2 else scores).astype(np.float64)
     return found
-
-
-def quantities(rows: Scored, by: Groups) -> Quantities:
-    """Rates of two classes, accuracy of more, residuals of a number."""
-    from penstock.measure.bias import by_group
-
-    return by_group.of_rows(rows, by)
 
 
 def looked_at(target: NDArray[Any], layout: Layout) -> Evidence:

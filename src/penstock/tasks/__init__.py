@@ -86,6 +86,10 @@ class Task(Protocol):
     requests: Callable[[pa.Table, Layout], pa.Table] | None
     """The same for raw rows of a later window, as far as they are there; None: as they stand."""
 
+    quantities: Callable[[Scored, Groups], Quantities] | None
+    """What is compared between groups, beside the declared metric and the mean loss; None: rates
+    of two classes, accuracy of more, residuals of a number."""
+
     explained: Callable[[Model, pa.Table, pa.Table, int, bool], Evidence] | None
     """What explain shows of a model, training and test rows, by a seed, and whether raw rows may
     be shown; where columns are not what answers are made of. None: columns are weighed."""
@@ -234,9 +238,6 @@ class Task(Protocol):
 
     def exposure(self, predictions: pa.Table, model: Callable[[], Model], seed: int) -> Evidence:
         """What ``bias`` is to show of what is recommended, not of who is asked."""
-
-    def quantities(self, rows: Scored, by: Groups) -> Quantities:
-        """What is compared between groups, beside the declared metric and the mean loss."""
 
     def looked_at(self, target: np.ndarray, layout: Layout) -> Evidence:
         """Tables, figures and notes on the target by itself."""
