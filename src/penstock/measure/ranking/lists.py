@@ -80,9 +80,11 @@ def of_logits(logits: NDArray[Any], excluded: NDArray[Any], listed: int = LISTED
 def hits(target: NDArray[np.int64], scores: NDArray[Any], k: int) -> NDArray[np.bool_]:
     """Which of the first ``k`` items of each list were taken, ``bool[n, k]``."""
     head = scores["items"][:, :k]
-    found = np.zeros(head.shape, dtype=bool)
-    for column in target.T:  # one item of each row at a time: no cube in memory
-        found |= (head == column[:, None]) & (column[:, None] >= 0)
+    num_codes = int(max(head.max(initial=0), target.max(initial=0))) + 1
+    rows, places = np.nonzero(target >= 0)
+    taken = rows * num_codes + target[rows, places]
+    offered = np.arange(len(head))[:, None] * num_codes + head
+    found: NDArray[np.bool_] = np.isin(offered, taken) & (head >= 0)
     return found
 
 
