@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 MARK, INSTEAD = "|", "¦"
 """Between the items of a list, and what takes its place within a name."""
-LONGEST = 100
+LONGEST = 50
 """Items that an example of training remembers, the latest (house choice)."""
 
 
