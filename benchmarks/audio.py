@@ -17,17 +17,12 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soundfile
+from whole_flow import Flow
 
 CLASSES = ("fall", "peak", "rise")
 FILES = {"wav": "WAV", "flac": "FLAC", "ogg": "OGG", "mp3": "MP3"}
@@ -54,7 +49,7 @@ def main() -> None:
             if asked.only in ("", name):
                 if name == "chirps":
                     write_chirps(folder / "chirps", np.random.default_rng(0))
-                tell(name, *run(folder / name / "pipe", source, target, settings))
+                tell(Flow.run(folder / "project" / name, source, target, *settings))
 
 
 def write_chirps(folder: Path, rng: np.random.Generator) -> None:
@@ -87,36 +82,13 @@ def chirp(kind: str, rate: int, rng: np.random.Generator) -> np.ndarray:
     return loudness.clip(-1, 1)
 
 
-def run(
-    folder: Path, source: str, target: str, settings: list[str]
-) -> tuple[dict[str, Any], float, float]:
-    """What ``train --json`` says, its seconds, and those of the processor."""
-    penstock = [sys.executable, "-m", "penstock.cli"]
-    asked = [*penstock, "init", str(folder), "--source", source, "--target", target]
-    subprocess.run(asked, check=True, capture_output=True)
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    train = [*penstock, "train", str(folder), *settings, "--json"]
-    said = subprocess.run(train, capture_output=True, text=True)
-    seconds = time.perf_counter() - started
-    if not said.stdout:
-        sys.exit(said.stderr)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return json.loads(said.stdout), seconds, used
-
-
-def tell(name: str, answer: dict[str, Any], seconds: float, used: float) -> None:
-    """Two lines, and the checks that did not pass."""
-    accuracy = answer["metrics"]["accuracy"]
-    floor = next(check for check in answer["checks"] if check["name"] == "metric_floor")
-    print(
-        f"{name:8} {answer['verdict']}: accuracy {accuracy:.4f}, 95% over test rows"
-        f" {floor['low']:.4f} to {floor['high']:.4f}; {seconds:.0f} s, processor {used:.0f} s"
-    )
-    print(f"{'':8} " + ", ".join(f"{n} {s:.0f} s" for n, s in answer["seconds"].items()))
-    for check in answer["checks"]:
-        if check["outcome"] not in ("pass", "note"):
-            print(f"{'':8} {check['outcome']} {check['name']}: {check['why']}")
+def tell(flow: Flow) -> None:
+    """The flow, and how often it was right."""
+    flow.tell()
+    accuracy = flow.answer["metrics"]["accuracy"]
+    floor = next(check for check in flow.answer["checks"] if check["name"] == "metric_floor")
+    said = f"{floor['low']:.4f} to {floor['high']:.4f}"
+    print(f"  accuracy {accuracy:.4f}, 95% over test rows {said}")
 
 
 if __name__ == "__main__":

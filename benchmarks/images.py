@@ -21,18 +21,11 @@ images of others).
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from matplotlib.font_manager import findSystemFonts, get_font
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -43,16 +36,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from whole_flow import Flow, compare
 
-from penstock import pipeline_file
-from penstock.adapters.sources import open_source
-from penstock.adapters.store import LocalStore
-from penstock.measure.intervals import bootstrap
 from penstock.modalities import image
-from penstock.records import Split
 from penstock.spec import ModelSpec
-from penstock.stages.ingest import ingest
-from penstock.stages.split import split
 
 SIDE, LARGE = 28, 112
 """Of the images, and of what they are drawn on."""
@@ -100,65 +87,15 @@ def write_digits(folder: Path) -> None:
 
 def run(name: str, source: Path, project: Path) -> None:
     """Train, score and compare."""
-    folder = project / name
-    os.environ["PENSTOCK_HOME"] = str(project / ".penstock")
-    answer, seconds, used = trained(folder, source)
-    print(f"{name}: {answer['verdict']}, {seconds:.0f} s, {used:.0f} s of the processor")
-    print("  " + ", ".join(f"{stage} {took:.0f} s" for stage, took in answer["seconds"].items()))
-    for check in answer["checks"]:
-        if check["outcome"] not in ("pass", "note"):
-            print(f"  {check['outcome']} {check['name']} {check['subject']}: {check['why']}")
-    if answer["verdict"] != "registered":
-        return
-    parts, store = parts_of(folder, project / "again")
-    test = store.table(parts.test)
-    truth = np.array(test["label"].to_pylist())
-    said = packaged(name, project, test.select(["image"]))["prediction"]
-    mine = said.astype(str).to_numpy() == truth
-    known = pa.concat_tables([store.table(parts.train), store.table(parts.valid)])
-    theirs = machine(known, test) == truth
-
-    def measure(rows: np.ndarray) -> np.ndarray:
-        both = [mine[rows].mean(), theirs[rows].mean()]
-        return np.array([*both, both[0] - both[1]])
-
-    values = measure(np.arange(len(truth)))
-    low, high = bootstrap(measure, len(truth), 0, 1_000)
-    for place, what in enumerate(("penstock", "vector machine", "difference")):
-        print(f"  {what:15} {values[place]:8.4f}  95%: {low[place]:8.4f} to {high[place]:8.4f}")
-
-
-def trained(folder: Path, source: Path) -> tuple[dict[str, Any], float, float]:
-    """What ``train --json`` says, its seconds, and those of the processor."""
-    penstock = [sys.executable, "-m", "penstock.cli"]
-    asked = [*penstock, "init", str(folder), "--source", str(source), "--target", "label"]
-    subprocess.run(asked, check=True, capture_output=True)
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    said = subprocess.run(
-        [*penstock, "train", str(folder), "--json"], capture_output=True, text=True
-    )
-    seconds = time.perf_counter() - started
-    if not said.stdout:
-        sys.exit(said.stderr)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return json.loads(said.stdout), seconds, used
-
-
-def parts_of(folder: Path, place: Path) -> tuple[Split, LocalStore]:
-    """The rows that training had, divided again."""
-    store = LocalStore(place)
-    pipeline = pipeline_file.read(folder / pipeline_file.FILE_NAME, {})
-    source = open_source(pipeline.data, folder)
-    return split(ingest(source, pipeline.data, pipeline.split, store), pipeline.split, store), store
-
-
-def packaged(name: str, project: Path, rows: pa.Table) -> pd.DataFrame:
-    """What the registered package says of rows."""
-    import mlflow
-
-    mlflow.set_tracking_uri(f"sqlite:///{project / '.penstock' / 'mlflow.db'}")
-    return mlflow.pyfunc.load_model(f"models:/{name}@champion").predict(rows.to_pandas())
+    flow = Flow.run(project / name, str(source), "label")
+    flow.tell()
+    if flow.registered:
+        known, test = flow.rows()
+        truth = np.array(test["label"].to_pylist())
+        said = flow.predicted(test.select(["image"]))["prediction"]
+        mine = said.astype(str).to_numpy() == truth
+        theirs = machine(known, test) == truth
+        compare("vector machine", len(truth), lambda rows: (mine[rows].mean(), theirs[rows].mean()))
 
 
 def machine(known: pa.Table, test: pa.Table) -> np.ndarray:

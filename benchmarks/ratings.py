@@ -12,24 +12,14 @@ the test rows.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
-import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from whole_flow import Flow, compare
 
-from penstock.measure.intervals import bootstrap
-
-PIPELINE = """name: ratings
-data: {{source: {source}, target: rating, task: regression}}
-split: {{strategy: column, column: part}}
-"""
 SHRUNK = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 SWEEPS = 15
 
@@ -47,17 +37,21 @@ def main() -> None:
     truth = test["rating"].to_numpy(float)
     theirs = biases(rows[rows.part == "train"], rows[rows.part == "valid"], test)
     with tempfile.TemporaryDirectory() as place:
-        mine, seconds, verdict = trained(rows, test, Path(place))
+        rows.to_parquet(Path(place) / "rows.parquet", index=False)
+        by_part = ["--set", "split.strategy=column", "--set", "split.column=part"]
+        source = str(Path(place) / "rows.parquet")
+        flow = Flow.run(Path(place) / "project" / "ratings", source, "rating", *by_part)
+        flow.tell()
+        columns = [name for name in test.columns if name not in ("rating", "part")]
+        said = flow.predicted(pa.Table.from_pandas(test[columns], preserve_index=False))
+    mine = said["prediction"].to_numpy(float)
 
-    def measure(some: np.ndarray) -> np.ndarray:
-        both = [np.sqrt(np.mean((said - truth)[some] ** 2)) for said in (mine, theirs)]
-        return np.array([*both, both[0] - both[1]])
+    def measure(some: np.ndarray) -> tuple[float, float]:
+        left, right = (np.sqrt(np.mean((said - truth)[some] ** 2)) for said in (mine, theirs))
+        return left, right
 
-    values = measure(np.arange(len(truth)))
-    low, high = bootstrap(measure, len(truth), 0, 1_000)
-    print(f"{verdict}, {seconds:.0f} s, {len(test)} test rows")
-    for place_, what in enumerate(("penstock", "biases", "difference")):
-        print(f"  {what:10} {values[place_]:+.4f}  95%: {low[place_]:+.4f} to {high[place_]:+.4f}")
+    print(f"  root mean squared error of {len(test)} test rows")
+    compare("biases", len(truth), measure)
 
 
 def biases(train: pd.DataFrame, valid: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
@@ -86,29 +80,6 @@ def fitted(train: pd.DataFrame, asked: pd.DataFrame, user: float, item: float) -
     said = [asked[name].map(bias).fillna(0.0).to_numpy(float) for name, bias in found.items()]
     low, high = train["rating"].min(), train["rating"].max()
     return np.clip(mean + sum(said), low, high)
-
-
-def trained(rows: pd.DataFrame, test: pd.DataFrame, place: Path) -> tuple[np.ndarray, float, str]:
-    """What the registered package predicts for the test rows."""
-    folder = place / "ratings"
-    folder.mkdir()
-    rows.to_parquet(place / "rows.parquet", index=False)
-    (folder / "pipeline.yaml").write_text(PIPELINE.format(source=place / "rows.parquet"))
-    (folder / "contract.yaml").write_text("expectations: []\n")
-    os.environ["PENSTOCK_HOME"] = str(place / ".penstock")
-    began = time.perf_counter()
-    command = [sys.executable, "-m", "penstock.cli", "train", str(folder), "--json"]
-    said = subprocess.run(command, capture_output=True, text=True)
-    seconds = time.perf_counter() - began
-    if not said.stdout:
-        sys.exit(said.stderr)
-    answer = json.loads(said.stdout.strip().splitlines()[-1])
-    print(answer["seconds"])
-    mlflow.set_tracking_uri(f"sqlite:///{place}/.penstock/mlflow.db")
-    model = mlflow.pyfunc.load_model("models:/ratings@champion")
-    columns = [name for name in test.columns if name not in ("rating", "part")]
-    found = model.predict(test[columns])
-    return found["prediction"].to_numpy(float), seconds, answer["verdict"]
 
 
 if __name__ == "__main__":

@@ -16,15 +16,8 @@ says whether one of forty words that are rare each stands in a long text.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,14 +25,8 @@ import pyarrow as pa
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from whole_flow import Flow, compare
 
-from penstock import pipeline_file
-from penstock.adapters.sources import open_source
-from penstock.adapters.store import LocalStore
-from penstock.measure.intervals import bootstrap
-from penstock.records import Split
-from penstock.stages.ingest import ingest
-from penstock.stages.split import split
 
 TARGET = "label"
 NUM_ROWS = 4_000
@@ -65,66 +52,21 @@ def main() -> None:
 
 def run(name: str, source: Path, project: Path) -> None:
     """Train, score and compare."""
-    folder = project / name
-    os.environ["PENSTOCK_HOME"] = str(project / ".penstock")
-    answer, seconds, used = trained(folder, source)
-    print(f"{name}: {answer['verdict']}, {seconds:.0f} s, {used:.0f} s of the processor")
-    print(f"  {answer['seconds']}")
-    for check in answer["checks"]:
-        if check["outcome"] not in ("pass", "note"):
-            print(f"  {check['outcome']} {check['name']} {check['subject']}: {check['why']}")
-    if answer["verdict"] != "registered":
-        return
-    parts, store = parts_of(folder, project / "again")
-    test = store.table(parts.test)
-    kinds = parts.layout.classes
-    truth = np.array(test[TARGET].to_pylist()) == kinds[1]
-    columns = [column.name for column in parts.layout.features]
-    mine = packaged(name, project, test.select(columns))[f"probability_{kinds[1]}"].to_numpy()
-    known = pa.concat_tables([store.table(parts.train), store.table(parts.valid)])
-    theirs = linear(known, test, columns, kinds[1])
+    flow = Flow.run(project / name, str(source), TARGET)
+    flow.tell()
+    if flow.registered:
+        known, test = flow.rows()
+        kinds = sorted(set(known[TARGET].to_pylist()))
+        truth = np.array(test[TARGET].to_pylist()) == kinds[1]
+        columns = [column for column in test.column_names if column != TARGET]
+        said = flow.predicted(test.select(columns))
+        mine = said[f"probability_{kinds[1]}"].to_numpy()
+        theirs = linear(known, test, columns, kinds[1])
 
-    def measure(rows: np.ndarray) -> np.ndarray:
-        both = [roc_auc_score(truth[rows], scores[rows]) for scores in (mine, theirs)]
-        return np.array([*both, both[0] - both[1]])
+        def measure(rows: np.ndarray) -> tuple[float, float]:
+            return roc_auc_score(truth[rows], mine[rows]), roc_auc_score(truth[rows], theirs[rows])
 
-    values = measure(np.arange(len(truth)))
-    low, high = bootstrap(measure, len(truth), 0, 1_000)
-    for place, what in enumerate(("penstock", "tf-idf, logistic", "difference")):
-        print(f"  {what:17} {values[place]:8.5f}  95%: {low[place]:8.5f} to {high[place]:8.5f}")
-
-
-def trained(folder: Path, source: Path) -> tuple[dict[str, Any], float, float]:
-    """What ``train --json`` says, its seconds, and those of the processor."""
-    penstock = [sys.executable, "-m", "penstock.cli"]
-    asked = [*penstock, "init", str(folder), "--source", str(source), "--target", TARGET]
-    subprocess.run(asked, check=True, capture_output=True)
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    said = subprocess.run(
-        [*penstock, "train", str(folder), "--json"], capture_output=True, text=True
-    )
-    seconds = time.perf_counter() - started
-    if not said.stdout:
-        sys.exit(said.stderr)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return json.loads(said.stdout), seconds, used
-
-
-def parts_of(folder: Path, place: Path) -> tuple[Split, LocalStore]:
-    """The rows that training had, divided again."""
-    store = LocalStore(place)
-    pipeline = pipeline_file.read(folder / pipeline_file.FILE_NAME, {})
-    source = open_source(pipeline.data, folder)
-    return split(ingest(source, pipeline.data, pipeline.split, store), pipeline.split, store), store
-
-
-def packaged(name: str, project: Path, rows: pa.Table) -> pd.DataFrame:
-    """What the registered package says of rows."""
-    import mlflow
-
-    mlflow.set_tracking_uri(f"sqlite:///{project / '.penstock' / 'mlflow.db'}")
-    return mlflow.pyfunc.load_model(f"models:/{name}@champion").predict(rows.to_pandas())
+        compare("tf-idf, logistic", len(truth), measure)
 
 
 def linear(known: pa.Table, test: pa.Table, columns: list[str], positive: str) -> np.ndarray:
