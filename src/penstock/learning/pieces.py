@@ -9,7 +9,6 @@ texts -> piece codes, row after row
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,12 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from penstock.learning import byte_pairs
+
 MAX_PIECES = 8_192
 """Most kinds of pieces (house choice: a table of vectors that two cores can learn)."""
 CHARACTERS_A_PIECE = 100
 """Characters of training text that a kind of piece must stand for (house choice)."""
-MIN_COUNT = 3
-"""A pair that stands together less often makes no piece (house choice)."""
 LONGEST_PIECE = 24
 """In bytes (house choice)."""
 SIGNS = r"([^\s\pL\pM\pN]+)"
@@ -77,23 +76,10 @@ def learn(texts: pa.LargeStringArray) -> list[str]:
     texts : pa.LargeStringArray
         Training texts, few enough to hold.
     """
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-
     words = words_of(texts).flatten()
     wanted = pc.sum(pc.utf8_length(words)).as_py() or 0
-    size = min(MAX_PIECES, 256 + wanted // CHARACTERS_A_PIECE)
-    trainer = trainers.BpeTrainer(
-        vocab_size=size,
-        min_frequency=MIN_COUNT,
-        initial_alphabet=alphabet(),
-        max_token_length=LONGEST_PIECE,
-        show_progress=False,
-    )
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False)
-    tokenizer.train_from_iterator(words.to_pylist(), trainer)
-    merges = json.loads(tokenizer.to_str())["model"]["merges"]
-    return [" ".join(pair) for pair in merges]
+    most = min(MAX_PIECES, 256 + wanted // CHARACTERS_A_PIECE)
+    return byte_pairs.learn(words.to_pylist(), most, LONGEST_PIECE, within_words=False)
 
 
 class Cutter:
@@ -106,16 +92,8 @@ class Cutter:
     """
 
     def __init__(self, merges: tuple[str, ...]):
-        from tokenizers import Tokenizer, models, pre_tokenizers
-
-        pairs = [(left, right) for left, _, right in (merge.partition(" ") for merge in merges)]
-        names = dict.fromkeys([*alphabet(), *(left + right for left, right in pairs)])
+        self.tokenizer, names = byte_pairs.tokenizer(merges, within_words=False)
         self.num_pieces = len(names)
-        vocabulary = {name: code for code, name in enumerate(names)}
-        self.tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
-        self.tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(
-            add_prefix_space=True, use_regex=False
-        )
 
     def cut(self, texts: pa.LargeStringArray) -> Pieces:
         """Pieces of texts; none where a text is null."""
@@ -162,10 +140,3 @@ def chunks(texts: pa.LargeStringArray) -> Iterator[tuple[int, pa.LargeStringArra
         stop = max(start + 1, int(np.searchsorted(ends, before + CHUNK_CHARACTERS, "right")))
         yield start, texts.slice(start, stop - start)
         start = stop
-
-
-def alphabet() -> list[str]:
-    """A printable sign for each of the 256 bytes, sorted."""
-    from tokenizers import pre_tokenizers
-
-    return sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -9,7 +9,6 @@ texts -> token codes, text after text
 
 from __future__ import annotations
 
-import json
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -17,15 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from penstock.learning.pieces import alphabet
+from penstock.learning import byte_pairs
 from penstock.learning.ragged import Ragged
 
 MAX_TOKENS = 4_096
 """Most kinds of tokens (house choice: what a head on two cores can choose among)."""
 BYTES_A_TOKEN = 400
 """Bytes of training text that a kind of token must stand for (house choice)."""
-MIN_COUNT = 3
-"""A pair that stands together less often makes no token (house choice)."""
 LONGEST_TOKEN = 16
 """In bytes (house choice)."""
 LEARN_BYTES = 4_000_000
@@ -46,16 +43,8 @@ class Tokens:
     """
 
     def __init__(self, merges: tuple[str, ...]):
-        from tokenizers import Tokenizer, models, pre_tokenizers
-
-        pairs = [(left, right) for left, _, right in (merge.partition(" ") for merge in merges)]
-        names = dict.fromkeys([*alphabet(), *(left + right for left, right in pairs)])
-        vocabulary = {name: code for code, name in enumerate(names, start=END + 1)}
+        self.tokenizer, names = byte_pairs.tokenizer(merges, within_words=True, first=END + 1)
         self.names = ["", *names]
-        self.tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=pairs))
-        self.tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(
-            add_prefix_space=False, use_regex=True
-        )
 
     @property
     def num_tokens(self) -> int:
@@ -70,7 +59,7 @@ class Tokens:
     @cached_property
     def spelt(self) -> list[bytes]:
         """The bytes of each token."""
-        byte = {sign: number for number, sign in enumerate(signs())}
+        byte = {sign: number for number, sign in enumerate(byte_pairs.signs())}
         return [bytes(byte[sign] for sign in name) for name in self.names]
 
     def cut(self, texts: pa.LargeStringArray) -> Ragged:
@@ -114,25 +103,12 @@ def learn(texts: pa.LargeStringArray) -> list[str]:
     texts : pa.LargeStringArray
         Training texts; an evenly spaced part of about :data:`LEARN_BYTES` is read.
     """
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-
     sizes = bytes_of(texts)
     share = min(1.0, LEARN_BYTES / max(1, int(sizes.sum())))
     some = np.linspace(0, len(texts) - 1, max(1, int(len(texts) * share))).astype(np.int64)
-    read = int(sizes[some].sum()) if len(texts) else 0
-    trainer = trainers.BpeTrainer(
-        vocab_size=min(MAX_TOKENS - 1, 256 + int(sizes.sum()) // BYTES_A_TOKEN),
-        min_frequency=MIN_COUNT,
-        initial_alphabet=alphabet(),
-        max_token_length=LONGEST_TOKEN,
-        show_progress=False,
-    )
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    chosen = texts.take(pa.array(some)).to_pylist() if read else []
-    tokenizer.train_from_iterator([text for text in chosen if text], trainer)
-    merges = json.loads(tokenizer.to_str())["model"]["merges"]
-    return [" ".join(pair) for pair in merges]
+    read = pc.drop_null(texts.take(pa.array(some))).to_pylist() if len(texts) else []
+    most = min(MAX_TOKENS - 1, 256 + int(sizes.sum()) // BYTES_A_TOKEN)
+    return byte_pairs.learn(read, most, LONGEST_TOKEN, within_words=True)
 
 
 def bytes_of(texts: pa.LargeStringArray) -> NDArray[np.int64]:
@@ -145,22 +121,6 @@ def bytes_of(texts: pa.LargeStringArray) -> NDArray[np.int64]:
     """
     found: NDArray[np.int64] = pc.fill_null(pc.binary_length(texts), 0).to_numpy(False)
     return found.astype(np.int64)
-
-
-def signs() -> list[str]:
-    """The printable sign that stands for each byte, by its number (as GPT-2 spells bytes).
-
-    Examples
-    --------
-    >>> signs()[ord("a")], signs()[ord(" ")]
-    ('a', 'Ġ')
-    """
-    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    found, next_sign = {}, 256
-    for byte in range(256):
-        found[byte] = chr(byte) if byte in shown else chr(next_sign)
-        next_sign += byte not in shown
-    return [found[byte] for byte in range(256)]
 
 
 @lru_cache(maxsize=8)
