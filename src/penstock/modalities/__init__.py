@@ -60,6 +60,23 @@ class Stress:
         return self.says.format(column=column, strength=strength)
 
 
+MISSING = Stress(
+    "missing",
+    (0.1, 0.3, 1.0),
+    "{column} is missing in {strength:.0%} of the rows",
+    "a form without the field, a sensor that is out, a file that is lost",
+    "train on rows in which it is missing too, or bound its nulls in the contract",
+)
+EXCHANGED = Stress(
+    "exchanged",
+    (0.1, 0.3, 1.0),
+    "{column} comes from another row in {strength:.0%} of the rows",
+    "a join on the wrong key, a field filled in by habit",
+    "check the join, and lean less on one column: bring others that tell the same",
+)
+"""What befalls columns of any kind; :mod:`penstock.measure.shifts` does both."""
+
+
 @dataclass(frozen=True)
 class Parted:
     """One value, with each of its parts hidden in turn.

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from penstock.measure import overlays, shifts, sounds
 from penstock.measure.sounds import Frames, Sound, Unreadable
-from penstock.modalities import Parted, Stress
+from penstock.modalities import MISSING, Parted, Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -321,13 +321,7 @@ STRESSES = (
         "another voice or machine, a wrong sample rate",
         "augment training with recordings played slower and faster",
     ),
-    Stress(
-        "missing",
-        (0.1, 0.3, 1.0),
-        "{column} cannot be read in {strength:.0%} of the rows",
-        "files lost or cut short",
-        "bound the unreadable files in the contract",
-    ),
+    MISSING,
 )
 """Three strengths each (house choice; the noises are 20, 10 and 0 dB below the sound)."""
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from penstock.measure import shifts
 from penstock.measure.contract import patterns, slack
 from penstock.measure.credibility import credibility
-from penstock.modalities import Stress
+from penstock.modalities import EXCHANGED, MISSING, Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -128,20 +128,8 @@ STRESSES = (
         "a new product, another spelling or coding",
         "list the levels in the contract, so that new ones are news before they are scored",
     ),
-    Stress(
-        "missing",
-        (0.1, 0.3, 1.0),
-        "{column} is empty in {strength:.0%} of the rows",
-        "a form without the field",
-        "train on rows in which the field is empty too, or bound its nulls in the contract",
-    ),
-    Stress(
-        "exchanged",
-        (0.1, 0.3, 1.0),
-        "{column} comes from another row in {strength:.0%} of the rows",
-        "a join on the wrong key, a field filled in by habit",
-        "check the join, and lean less on one column: bring others that tell the same",
-    ),
+    MISSING,
+    EXCHANGED,
 )
 """Three strengths each, shares of the rows (house choice). They hold for whatever serves as a
 category: sets and short texts too."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from penstock.measure import overlays, pictures, shifts
 from penstock.measure.pictures import Picture, Unreadable
-from penstock.modalities import Parted, Stress
+from penstock.modalities import MISSING, Parted, Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -292,13 +292,7 @@ STRESSES = (
         "a camera that is not level",
         "bring images upright, or augment training with turned ones",
     ),
-    Stress(
-        "missing",
-        (0.1, 0.3, 1.0),
-        "{column} cannot be read in {strength:.0%} of the rows",
-        "files lost or cut short",
-        "bound the unreadable files in the contract",
-    ),
+    MISSING,
 )
 """Three strengths each (house choice; the mildest noise is half of ImageNet-C's, Hendrycks and
 Dietterich, 2019)."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from penstock.measure import shifts
 from penstock.measure.contract import slack
 from penstock.measure.credibility import credibility, tell_more
-from penstock.modalities import Stress
+from penstock.modalities import MISSING, Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -298,13 +298,7 @@ STRESSES = (
         "another currency, inches for centimetres, single units for thousands",
         "state the unit in the contract: quantile expectations stop a file in another one",
     ),
-    Stress(
-        "missing",
-        (0.1, 0.3, 1.0),
-        "{column} is empty in {strength:.0%} of the rows",
-        "a form without the field, a sensor that is out",
-        "train on rows in which the field is empty too, or bound its nulls in the contract",
-    ),
+    MISSING,
     Stress(
         "noise",
         (0.03, 0.1, 0.3),

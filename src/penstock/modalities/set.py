@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from penstock.measure import shifts
 from penstock.measure.contract import slack
-from penstock.modalities import Stress
+from penstock.modalities import EXCHANGED, MISSING, Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -207,20 +207,8 @@ STRESSES = (
         "tags that nobody filled in, a list that was cut",
         "train on rows with short lists too, or bound their length in the contract",
     ),
-    Stress(
-        "missing",
-        (0.1, 0.3, 1.0),
-        "{column} is empty in {strength:.0%} of the rows",
-        "a form without the field",
-        "train on rows in which the field is empty too, or bound its nulls in the contract",
-    ),
-    Stress(
-        "exchanged",
-        (0.1, 0.3, 1.0),
-        "{column} comes from another row in {strength:.0%} of the rows",
-        "a join on the wrong key",
-        "check the join, and lean less on one column: bring others that tell the same",
-    ),
+    MISSING,
+    EXCHANGED,
 )
 """Three strengths each, shares of the rows (house choice)."""
 

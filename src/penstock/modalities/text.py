@@ -23,7 +23,7 @@ from penstock.measure import mistyped, shifts
 from penstock.measure.contract import slack
 from penstock.measure.languages import languages
 from penstock.measure.words import Words
-from penstock.modalities import Parted, Stress
+from penstock.modalities import MISSING, Parted, Stress
 
 if TYPE_CHECKING:
     from torch import nn
@@ -393,13 +393,7 @@ STRESSES = (
         "a field with a limit, a preview in place of the text",
         "train on texts that are cut short too, or bound their length in the contract",
     ),
-    Stress(
-        "missing",
-        (0.1, 0.3, 1.0),
-        "{column} is empty in {strength:.0%} of the rows",
-        "a form without the field",
-        "train on rows in which the field is empty too, or bound its nulls in the contract",
-    ),
+    MISSING,
 )
 """Three strengths each (house choice)."""
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from penstock.measure import shifts
 from penstock.measure.contract import slack
 from penstock.measure.credibility import credibility
-from penstock.modalities import Stress, numeric
+from penstock.modalities import MISSING, Stress, numeric
 
 if TYPE_CHECKING:
     from torch import nn
@@ -254,13 +254,7 @@ STRESSES = (
         "summer time, another time zone",
         "store times in UTC, and say so where the data is made",
     ),
-    Stress(
-        "missing",
-        (0.1, 0.3, 1.0),
-        "{column} is empty in {strength:.0%} of the rows",
-        "a form without the field",
-        "train on rows in which the field is empty too, or bound its nulls in the contract",
-    ),
+    MISSING,
 )
 """Three strengths each (house choice)."""
 FIRST_MOMENT, LAST_MOMENT = -62_135_596_800 * MICROSECONDS, 253_402_300_799 * MICROSECONDS
