@@ -13,7 +13,7 @@ def save(folder, kind, seed=0, licence="apache-2.0"):
 
     torch.manual_seed(seed)
     with quiet() as transformers:
-        {"text": _text, "image": _image, "audio": _audio}[kind](transformers, folder)
+        MADE[kind](transformers, folder)
     front = f"---\nlicense: {licence}\n---\n" if licence else ""
     (folder / "README.md").write_text(f"{front}# A network\n")
     return folder
@@ -57,3 +57,29 @@ def _audio(transformers, folder):
     said = {"feature_extractor_type": "Wav2Vec2FeatureExtractor", "sampling_rate": 8000}
     said |= {"do_normalize": True, "return_attention_mask": False}
     (folder / "preprocessor_config.json").write_text(json.dumps(said))
+
+
+def _spectrograms(transformers, folder):
+    config = transformers.ASTConfig(
+        **SIZES, patch_size=8, frequency_stride=8, time_stride=5, max_length=60, num_mel_bins=16
+    )
+    transformers.ASTModel(config).save_pretrained(folder)
+    transformers.ASTFeatureExtractor(num_mel_bins=16, max_length=60).save_pretrained(folder)
+
+
+def _whisper(transformers, folder):
+    config = transformers.WhisperConfig(
+        vocab_size=20, d_model=16, encoder_layers=2, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32, num_mel_bins=8,
+        max_source_positions=50, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+        decoder_start_token_id=1, suppress_tokens=None, begin_suppress_tokens=None,
+    )  # fmt: skip
+    transformers.WhisperModel(config).save_pretrained(folder)
+    extractor = transformers.WhisperFeatureExtractor(feature_size=8, chunk_length=1)
+    extractor.save_pretrained(folder)
+
+
+MADE = {
+    "text": _text, "image": _image, "audio": _audio,
+    "spectrograms": _spectrograms, "whisper": _whisper,
+}  # fmt: skip

@@ -28,6 +28,10 @@ UNSAFE = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.pkl")
 VOCABULARIES = ("vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model",
                 "tokenizer.model", "bpe.codes")  # fmt: skip
 """Files of older tokenizers, of which ``transformers`` makes a ``tokenizer.json``."""
+PROCESSOR = "processor_config.json"
+"""Where newer versions of ``transformers`` write settings of several kinds of inputs together."""
+PROCESSORS = {"image": "image_processor", "audio": "feature_extractor"}
+"""What a kind's settings are called there."""
 LICENCES = "LICENSE*"
 COPIES = {"frozen": 1, "last": 2, "lora": 2, "all": 6}
 """Times the weights that training holds: for ``all`` the weights, their gradients, AdamW's two
@@ -69,7 +73,7 @@ def kept(place: Place, kind: str, tune: str, store: Store) -> Backbone:
         folder = Path(scratch)
         shutil.copyfile(place.folder / CONFIG, folder / CONFIG)
         for name in reader.FILES:
-            _prepare(name, place.folder, folder)
+            _prepare(name, kind, place.folder, folder)
         if wrong := reader.mistakes(folder, config):
             rule = f"a pretrained network of {kind} comes with what prepares its inputs"
             raise Unusable(rule, f"{place.name}: {'; '.join(wrong)}", "save it beside the weights")
@@ -101,15 +105,12 @@ def weights_of(folder: Path) -> list[Path]:
 
 
 def _config(place: Place) -> Any:
-    from penstock.learning.pretrained import quiet
+    from penstock.learning.pretrained import config_of
 
     rule = "a pretrained network is of an architecture that transformers knows"
     remedy = "take another network; code from a repository is never run"
     try:
-        with quiet() as transformers:
-            config = transformers.AutoConfig.from_pretrained(
-                place.folder, trust_remote_code=False, local_files_only=True
-            )
+        config = config_of(place.folder)
     except (OSError, ValueError, KeyError, ImportError) as error:
         said = " ".join(str(error).split())[:300]
         raise Unusable(rule, f"{place.name}: {said}", remedy) from error
@@ -168,10 +169,16 @@ def _num_weights(path: Path) -> int:
         raise Unusable(rule, f"{path.name}: {error}", remedy) from error
 
 
-def _prepare(name: str, source: Path, target: Path) -> None:
-    """Copy a file that prepares inputs; make a tokenizer of older files where that is needed."""
+def _prepare(name: str, kind: str, source: Path, target: Path) -> None:
+    """Copy a file that prepares inputs; take settings out of a file of several kinds, and make a
+    tokenizer of older files, where that is needed."""
     if (source / name).is_file():
         shutil.copyfile(source / name, target / name)
+        return
+    if kind in PROCESSORS and (source / PROCESSOR).is_file():
+        settings = _json(source / PROCESSOR).get(PROCESSORS[kind])
+        if settings:
+            (target / name).write_text(json.dumps(settings, sort_keys=True), encoding="utf-8")
         return
     if name != "tokenizer.json" or not any((source / old).is_file() for old in VOCABULARIES):
         return
@@ -187,6 +194,18 @@ def _prepare(name: str, source: Path, target: Path) -> None:
         rule = "a tokenizer can be read without code of its repository"
         said = " ".join(str(error).split())[:300]
         raise Unusable(rule, said, "save it beside the weights as tokenizer.json") from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A file that holds one JSON object."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        said = str(error)
+    if not isinstance(said, dict):
+        rule = "settings of a pretrained network are one JSON object"
+        raise Unusable(rule, f"{path.name}: {str(said)[:200]}", "fetch the file again, or save it")
+    return said
 
 
 def _keep(path: Path, store: Store) -> Blob:

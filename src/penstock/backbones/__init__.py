@@ -69,7 +69,7 @@ class Reader(Protocol):
     def prepare(self, arrays: dict[str, Tensor], prepared: dict[str, Any]) -> dict[str, Tensor]:
         """What the network takes, by name."""
 
-    def pool(self, hidden: Tensor, arrays: dict[str, Tensor]) -> Tensor:
+    def pool(self, hidden: Tensor, arrays: dict[str, Tensor], prepared: dict[str, Any]) -> Tensor:
         """``float32[batch, width]`` of the last hidden states."""
 
     def without(
@@ -194,13 +194,16 @@ class Pretrained:
             *given,
             network=network,
             prepare=self._prepare(state),
-            pool=self.reader.pool,
+            pool=self._pool(state),
             num_tokens=about.num_tokens,
             rate=pretrained.RATE[self.tune],
         )
 
     def _prepare(self, state: Any) -> pretrained.Prepare:
         return lambda arrays: self.reader.prepare(arrays, state.backbone.inputs)
+
+    def _pool(self, state: Any) -> pretrained.Pool:
+        return lambda hidden, arrays: self.reader.pool(hidden, arrays, state.backbone.inputs)
 
     def _features(
         self, column: pa.ChunkedArray, state: Any
@@ -221,7 +224,7 @@ class Pretrained:
             some = column.slice(at, ENCODE_ROWS)
             arrays = self.reader.encode(self.modality, some, state, self.opened.folder)
             made = pretrained.features(
-                network, arrays, self._prepare(state), self.reader.pool, at_once
+                network, arrays, self._prepare(state), self._pool(state), at_once
             )
             length = arrays["length"].astype(np.int32)
             parts.append(np.where(length[:, None] > 0, made, np.float32(0)))

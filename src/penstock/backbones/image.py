@@ -88,7 +88,7 @@ def prepare(arrays: dict[str, Tensor], prepared: dict[str, Any]) -> dict[str, Te
     return {"pixel_values": (pixels - mean) / deviation}
 
 
-def pool(hidden: Tensor, arrays: dict[str, Tensor]) -> Tensor:
+def pool(hidden: Tensor, arrays: dict[str, Tensor], prepared: dict[str, Any]) -> Tensor:
     """The first state, which stands for the image where there is such a one, and the mean of all
     (Oquab et al., 2023); of planes the mean."""
     if hidden.ndim == 4:

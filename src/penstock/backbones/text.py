@@ -110,7 +110,7 @@ def prepare(arrays: dict[str, Tensor], prepared: dict[str, Any]) -> dict[str, Te
     }
 
 
-def pool(hidden: Tensor, arrays: dict[str, Tensor]) -> Tensor:
+def pool(hidden: Tensor, arrays: dict[str, Tensor], prepared: dict[str, Any]) -> Tensor:
     """The mean over a text's own tokens (Reimers and Gurevych, 2019)."""
     own = _own(hidden.shape[1], arrays)[..., None]
     return (hidden * own).sum(dim=1) / own.sum(dim=1)

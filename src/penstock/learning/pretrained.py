@@ -68,6 +68,14 @@ def quiet() -> Iterator[Any]:
             said.enable_progress_bar()
 
 
+def config_of(folder: Path) -> Any:
+    """What an architecture's own class makes of ``config.json``; no code of a repository runs."""
+    with quiet() as transformers:
+        return transformers.AutoConfig.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+
+
 def read(folder: Path, kind: str) -> nn.Module:
     """The network of a folder that reads a kind of column, in single precision.
 

@@ -150,6 +150,49 @@ def test_images_need_their_settings(tmp_path, store):
     assert "no preprocessor_config.json" in refused(tmp_path, store, kind="image")
 
 
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_settings_of_several_kinds_of_inputs_are_found_in_their_file(tmp_path, store, kind):
+    (tmp_path / "net").mkdir()
+    net = tiny_networks.save(tmp_path / "net", kind)
+    own = json.loads((net / "preprocessor_config.json").read_text())
+    (net / "preprocessor_config.json").unlink()
+    name = {"image": "image_processor", "audio": "feature_extractor"}[kind]
+    together = {"processor_class": "SomeProcessor", name: own}
+    (net / "processor_config.json").write_text(json.dumps(together))
+    found = opened({"c": fetched(tmp_path, store, kind)}, store)["c"].folder
+    assert json.loads((found / "preprocessor_config.json").read_text()) == own
+    (net / "processor_config.json").write_text("{]")
+    assert "one JSON object" in refused(tmp_path, store, kind)
+    (net / "processor_config.json").write_text("{}")
+    assert "no preprocessor_config.json" in refused(tmp_path, store, kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "said"),
+    [
+        ("audio", {"feature_extractor_type": "ClapFeatureExtractor"}, "made by ClapFeatureExtr"),
+        ("audio", {"sampling_rate": "16 kHz"}, "a sampling rate of 16 kHz"),
+        ("spectrograms", {"max_length": 61}, "16 bands and 61 frames, the network reads 16 bands"),
+        ("spectrograms", {"std": 0}, "a deviation of 0"),
+        ("whisper", {"feature_size": 80}, "80 bands and 100 frames, the network reads 8 bands"),
+        ("whisper", {"chunk_length": 30}, "8 bands and 3000 frames, the network reads 8 bands"),
+        ("whisper", {"hop_length": 0}, "is not understood"),
+        ("whisper", {"n_fft": None}, "is not understood"),
+    ],
+)
+def test_sounds_need_settings_that_make_what_the_network_reads(tmp_path, store, name, wrong, said):
+    (tmp_path / "net").mkdir()
+    net = tiny_networks.save(tmp_path / "net", name)
+    settings = json.loads((net / "preprocessor_config.json").read_text())
+    assert "config.json" in fetched(tmp_path, store, kind="audio").files
+    (net / "preprocessor_config.json").write_text(json.dumps(settings | wrong))
+    assert said in refused(tmp_path, store, kind="audio")
+    (net / "preprocessor_config.json").write_text("[1]")
+    assert "is not understood" in refused(tmp_path, store, kind="audio")
+    (net / "preprocessor_config.json").write_text("{]")
+    assert "is not understood" in refused(tmp_path, store, kind="audio")
+
+
 def test_what_does_not_fit_in_memory_is_refused_by_its_size(tmp_path, net, store, monkeypatch):
     numbers = sum(w.numel() for w in load_file(net / "model.safetensors").values())
     sizes = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 4 * numbers}

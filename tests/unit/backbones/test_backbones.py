@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,10 @@ from penstock.opened import Opened, opened
 from penstock.records import Column, Layout
 from penstock.spec import Encoder, ModelSpec
 
-KINDS = ("text", "image", "audio")
+NETWORKS = {
+    "text": "text", "image": "image", "audio": "audio", "spectrograms": "audio", "whisper": "audio",
+}  # fmt: skip
+"""Of each tiny network, the kind of column that it reads."""
 TUNES = ("frozen", "last", "all", "lora")
 NUM_ROWS = 24
 
@@ -77,9 +81,10 @@ def cases(tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
     store = LocalStore(folder / "store")
     found = {}
-    for kind, (make, arrow) in MAKE.items():
-        (folder / kind).mkdir()
-        tiny_networks.save(folder / kind, kind)
+    for name, kind in NETWORKS.items():
+        make, arrow = MAKE[kind]
+        (folder / name).mkdir()
+        tiny_networks.save(folder / name, name)
         rng = np.random.default_rng(1)
         values = [make(rng, n) for n in range(NUM_ROWS)]
         layout = Layout(
@@ -87,8 +92,8 @@ def cases(tmp_path_factory):
             target="y",
             task="regression",
         )
-        taken = hub.fetched({"c": Encoder(pretrained=kind)}, layout, folder, store)
-        found[kind] = Case(kind, pa.chunked_array([pa.array(values, arrow)]), taken["c"], store)
+        taken = hub.fetched({"c": Encoder(pretrained=name)}, layout, folder, store)
+        found[name] = Case(kind, pa.chunked_array([pa.array(values, arrow)]), taken["c"], store)
     return found
 
 
@@ -152,14 +157,62 @@ def test_sounds_are_made_of_mean_0_and_deviation_1_as_transformers_makes_them(ca
         assert not given["input_values"][row, len(wave) :].any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def given_and_wanted(case, rate):
+    """What a network takes of a case's recordings, and what its feature extractor makes of them."""
+    modality = case.modality()
+    state = case.learnt(modality)
+    arrays = modality.reader.encode(modality.modality, case.column, state, modality.opened.folder)
+    given = modality.reader.prepare(
+        {name: torch.from_numpy(array) for name, array in arrays.items()}, state.backbone.inputs
+    )
+    with pretrained.quiet() as transformers, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of empty bands
+        extract = transformers.AutoFeatureExtractor.from_pretrained(modality.opened.folder)
+    waves = [
+        wave[:n].astype(np.float32) / 32_767
+        for wave, n in zip(arrays["wave"], arrays["length"], strict=True)
+    ]
+    wanted = extract(waves, sampling_rate=rate, return_tensors="pt")
+    return given, wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"), [("spectrograms", "input_values"), ("whisper", "input_features")]
+)
+def test_spectrograms_are_those_of_the_networks_feature_extractor(cases, name, taken):
+    given, wanted = given_and_wanted(cases[name], 16_000)
+    assert given.keys() == {taken}
+    assert given[taken].shape == wanted[taken].shape
+    assert wanted[taken].std() > 0.05
+    torch.testing.assert_close(given[taken], wanted[taken].float(), atol=2e-4, rtol=1e-4)
+
+
+def test_spectrogram_networks_vectors_are_of_the_part_that_sounds(cases):
+    for name, front, steps in (("spectrograms", 2, 11), ("whisper", 0, 50)):
+        case = cases[name]
+        modality = case.modality()
+        found = modality.encode(case.column, case.learnt(modality))["features"]
+        _, wanted = given_and_wanted(case, 16_000)
+        network = pretrained.frozen(modality.opened.folder, "audio")
+        with torch.inference_mode():
+            hidden = network(**{network.main_input_name: wanted[network.main_input_name].float()})
+        row, samples = 7, 2 * (1500 + 90 * 7)  # twice the rate of the file
+        states = hidden.last_hidden_state[row]
+        reach = {"spectrograms": 400 + 59 * 160, "whisper": 16_000}[name]
+        own = -(-min(samples, reach) * steps // reach)
+        patches = states[front:].reshape(-1, steps, states.shape[1])[:, :own].mean(dim=(0, 1))
+        parts = [states[:front].mean(dim=0), patches] if front else [patches]
+        np.testing.assert_allclose(found[row], torch.cat(parts).numpy(), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("tune", TUNES)
-def test_a_row_alone_is_as_among_others_and_what_is_missing_is_told_apart(cases, kind, tune):
-    case = cases[kind]
+def test_a_row_alone_is_as_among_others_and_what_is_missing_is_told_apart(cases, name, tune):
+    case = cases[name]
     modality = case.modality(tune)
     state = case.learnt(modality)
     state = modality.State.model_validate(json.loads(state.model_dump_json()))
-    odd = pa.chunked_array([pa.array(ODD[kind], case.column.type)])
+    odd = pa.chunked_array([pa.array(ODD[case.kind], case.column.type)])
     both = pa.chunked_array([*case.column.chunks, *odd.chunks])
     torch.manual_seed(0)
     encoder = modality.encoder(state, ModelSpec())
@@ -178,11 +231,11 @@ def test_a_row_alone_is_as_among_others_and_what_is_missing_is_told_apart(cases,
 # ---------------------------------------------------------------- what learns
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_tuned_learns_and_the_rest_stays_and_is_not_stored_twice(cases, kind):
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_tuned_learns_and_the_rest_stays_and_is_not_stored_twice(cases, name):
     sizes = {}
     for tune in TUNES:
-        case = cases[kind]
+        case = cases[name]
         modality = case.modality(tune)
         state = case.learnt(modality)
         torch.manual_seed(0)
@@ -278,11 +331,11 @@ def test_the_part_of_a_network_of_two_kinds_is_read(tmp_path, kind):
 # ---------------------------------------------------------------- what is kept
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_vectors_are_made_once_and_again_when_the_network_is_another(
-    cases, kind, tmp_path, monkeypatch
+    cases, name, tmp_path, monkeypatch
 ):
-    case = cases[kind]
+    case = cases[name]
     store = LocalStore(tmp_path)
     modality = case.modality(store=store)
     state = case.learnt(modality)
@@ -312,10 +365,10 @@ def test_vectors_are_made_once_and_again_when_the_network_is_another(
 # ---------------------------------------------------------------- all else is the modality's
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_stresses_views_and_baselines_work_on_the_same_state(cases, kind):
-    case = cases[kind]
-    modality, plain = case.modality(), modalities.load(kind)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_stresses_views_and_baselines_work_on_the_same_state(cases, name):
+    case = cases[name]
+    modality, plain = case.modality(), modalities.load(case.kind)
     state = case.learnt(modality)
     before = modality.encode(case.column, state)["features"]
     assert modality.STRESSES == plain.STRESSES
@@ -324,7 +377,7 @@ def test_stresses_views_and_baselines_work_on_the_same_state(cases, kind):
         column = modality.stressed(case.column, state, stress.name, stress.strengths[-1], rng)
         after = modality.encode(column, state)["features"]
         assert after.shape == before.shape
-        levelled = kind == "text" and stress.name == "capitals"  # by its tokenizer
+        levelled = case.kind == "text" and stress.name == "capitals"  # by its tokenizer
         assert (np.abs(after - before).max(axis=1) > 1e-6).any() != levelled, stress.name
     assert modality.views(case.column).keys() == plain.views(case.column).keys()
     assert len(modality.plain(case.column, state)) == NUM_ROWS
@@ -334,11 +387,11 @@ def test_stresses_views_and_baselines_work_on_the_same_state(cases, kind):
 
 
 @pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if hasattr(modalities.load(kind), "parted")]
+    "name", [n for n, kind in NETWORKS.items() if hasattr(modalities.load(kind), "parted")]
 )
 @pytest.mark.parametrize("tune", ["frozen", "lora"])
-def test_a_hidden_part_changes_what_the_network_reads(cases, kind, tune):
-    case = cases[kind]
+def test_a_hidden_part_changes_what_the_network_reads(cases, name, tune):
+    case = cases[name]
     modality = case.modality(tune)
     state = case.learnt(modality)
     encoder = modality.encoder(state, ModelSpec())
