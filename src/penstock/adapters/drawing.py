@@ -269,7 +269,7 @@ def _write_values(axes: Axes, placed: list[tuple[str, _Placed]]) -> None:
     texts = [tick(float(f"{value:.4g}")) for value in series.value]
     if not series.sideways and sum(len(text) * 6.5 + 4 for text in texts) > WIDTH - 60:
         return
-    room: Any = {"x" if series.sideways else "y": 0.14}
+    room: Any = {"x" if series.sideways else "y": _room(axes, series, texts)}
     axes.margins(**room)
     up_to, down_to = np.fmax(series.value, series.high), np.fmin(series.value, series.low)
     for n in np.flatnonzero(np.isfinite(series.value)):
@@ -283,3 +283,13 @@ def _write_values(axes: Axes, placed: list[tuple[str, _Placed]]) -> None:
             texts[n], series.turned(series.at[n], end), fontsize=10,
             xytext=series.turned(0, offset), textcoords="offset points", **side,
         )  # fmt: skip
+
+
+def _room(axes: Axes, series: _Placed, texts: list[str]) -> float:
+    """How much of the data's span is left free at either end, so that the texts fit there."""
+    if not series.sideways:
+        return 0.14
+    names = max((len(label.get_text()) for label in axes.get_yticklabels()), default=0)
+    wide = max(80.0, WIDTH - 30 - 6.0 * min(names, LINE))
+    text = min(0.4 * wide, 6.0 * max(map(len, texts), default=0) + 8)
+    return max(0.14, text / (wide - 2 * text))
