@@ -159,6 +159,67 @@ def test_init_makes_what_train_can_check(penstock, shop, tmp_path):
     assert "--force" in err
 
 
+def taken(tmp_path):
+    """What users took, in any order; a rating says how well."""
+    rows = "".join(
+        f"u{user},item {user * step % 40},{step % 5},{1700000000 + step}\n"
+        for user in range(40)
+        for step in range(1, 13)
+    )
+    (tmp_path / "taken.csv").write_text("who,item,stars,timestamp\n" + rows)
+    return "--source", "taken.csv", "--target", "item"
+
+
+def test_init_of_a_ranking_finds_when_and_says_what_the_others_could_be(penstock, tmp_path):
+    from penstock import pipeline_file
+
+    call = ("init", "shelf", *taken(tmp_path), "--task", "ranking", "--user", "who")
+    status, _, err = penstock(*call)
+    assert status == 0, err
+    said = pipeline_file.read(tmp_path / "shelf" / "pipeline.yaml")
+    assert (said.data.task, said.data.user, said.data.time) == ("ranking", "who", "timestamp")
+    assert said.split.column == "timestamp"
+    text = (tmp_path / "shelf" / "pipeline.yaml").read_text()
+    assert "stars: numeric (left out)" in text
+    assert "say data.feedback if it is a rating" in text
+    contract = (tmp_path / "shelf" / "contract.yaml").read_text()
+    assert "value_set" not in contract  # new items and users are no breach
+    assert "max_value: 17" not in contract  # nor is time that goes on
+    rated = ("--feedback", "stars", "--feedback-from", "3", "--force")
+    assert penstock(*call, *rated)[0] == 0
+    said = pipeline_file.read(tmp_path / "shelf" / "pipeline.yaml")
+    assert (said.data.feedback, said.data.feedback_from) == ("stars", 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--user", "who"], "data.user is for a ranking"),
+        (["--task", "ranking"], "one of: who, item, stars, timestamp"),
+        (["--task", "ranking", "--user", "whom"], "did you mean who?"),
+        (["--task", "ranking", "--user", "item"], "item is data.target too"),
+        (["--task", "ranking", "--user", "who", "--context", "stars,staars"], "'staars'"),
+        (["--task", "rankin"], 'Did you mean "ranking"'),
+    ],
+)
+def test_init_refuses_what_makes_no_ranking(words, says, penstock, tmp_path):
+    status, out, err = penstock("init", "shelf", *taken(tmp_path), *words)
+    assert (status, out) == (2, "")
+    assert says in err
+    assert not (tmp_path / "shelf").exists()
+
+
+def test_init_of_a_model_of_text(penstock, tmp_path):
+    lines = "".join(f"the {n} of them said what {n * n} others say,{n % 3}\n" for n in range(120))
+    (tmp_path / "notes.csv").write_text("note,kind\n" + lines)
+    call = ("init", "notes", "--source", "notes.csv", "--target", "note", "--task", "next_token")
+    status, _, err = penstock(*call)
+    assert status == 0, err
+    text = (tmp_path / "notes" / "pipeline.yaml").read_text()
+    assert "  task: next_token" in text
+    assert "only the target is read" in text
+
+
 def decision(verdict, **said):
     return Decision(
         verdict=verdict, model="shop", why="Because.", metrics={"roc_auc": 0.9, "f1": None},

@@ -136,10 +136,11 @@ def pipeline_text(name: str, data: spec.Data, layout: Layout) -> str:
     else:
         lines.append(f"  task: {data.task}")
     lines.append(f"  sensitive: {_yaml(data.sensitive)}  # columns whose groups are compared")
-    for field in ("user", "time", "feedback", "query", "format", "encoding", "delimiter"):
+    for field in SAID:
         value = getattr(data, field)
         if value != spec.Data.model_fields[field].default:
-            lines.append(f"  {field}: {_yaml(value)}")
+            said = str(value) if isinstance(value, float) else _yaml(value)
+            lines.append(f"  {field}: {said}")
     lines += _feature_lines(data, layout)
     splits = tasks.load(layout.task).SPLITS
     lines += [
@@ -156,15 +157,28 @@ def pipeline_text(name: str, data: spec.Data, layout: Layout) -> str:
     return "\n".join(lines)
 
 
+SAID = (
+    "user", "time", "feedback", "feedback_from", "context", "query", "format", "encoding",
+    "delimiter",
+)  # fmt: skip
+"""What else of ``data`` a person may have said, in the order that it is written in."""
+
+
 def _feature_lines(data: spec.Data, layout: Layout) -> list[str]:
     """What was said about features; what was found of the others, in comments."""
     said = [f"    {_yaml(name)}: {feature.modality}" for name, feature in data.features.items()]
     lines = ["  features:", *said] if said else []
-    shown = [c for c in layout.columns if c.role in ("feature", "left_out", "metadata")]
-    lines.append("  # found; say features: {column: modality} to correct one, exclude to drop it")
+    shown = [c for c in layout.columns if c.role in ("feature", "item", "left_out", "metadata")]
+    own = layout.target in [column.name for column in tasks.load(layout.task).inputs(layout)]
+    lines.append(
+        "  # found; only the target is read, the others make groups and slices"
+        if own
+        else "  # found; say features: {column: modality} to correct one, exclude to drop it"
+    )
     for column in shown:
         if column.name not in data.features:
-            role = "" if column.role == "feature" else f" ({column.role.replace('_', ' ')})"
+            plain = own or column.role in ("feature", "item")
+            role = "" if plain else f" ({column.role.replace('_', ' ')})"
             why = f": {_one_line(column.why)}" if column.why else ""
             lines.append(f"  #   {_yaml(column.name)}: {column.modality}{role}{why}")
     return lines

@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from penstock.cli.app import OK, app, short, tell
+from penstock.spec import Task
 
 
 @app.command
@@ -20,9 +21,18 @@ def init(
     target: str,
     query: str = "",
     sensitive: str = "",
+    task: Task = "auto",
+    user: str = "",
+    time: str = "",
+    feedback: str = "",
+    feedback_from: float = 0.0,
+    context: str = "",
     force: bool = False,
 ) -> int:
     """Look at the data and write pipeline.yaml, contract.yaml and card.md.
+
+    A recommender is --target ITEM --task ranking --user USER; a model of text is --target TEXT
+    --task next_token.
 
     Parameters
     ----------
@@ -39,6 +49,19 @@ def init(
         For a database: SQL that selects the rows, or a table's name instead of #table.
     sensitive
         Columns whose groups are compared, with commas between them.
+    task
+        Kind of prediction; auto: told from the target. Only a person can say ordinal, count,
+        ranking (the target is an item that users took) and next_token (the target is a text).
+    user
+        For a ranking: the column that says who took the item.
+    time
+        The column that says when a row is from; for a ranking found where there is only one.
+    feedback
+        For a ranking: a column of ratings; without it each row counts as taken.
+    feedback_from
+        For a ranking: the rating from which on an item is relevant.
+    context
+        For a ranking: columns that are known when a list is asked for, with commas between them.
     force
         Replace files that are there already.
     """
@@ -49,16 +72,23 @@ def init(
     from penstock.adapters.sources import open_source
     from penstock.adapters.store import LocalStore
     from penstock.stages.ingest import check_columns, ingest
-    from penstock.tables.proposal import propose
+    from penstock.tables.proposal import propose, settled
 
-    names = [name.strip() for name in sensitive.split(",") if name.strip()]
-    data = spec.Data(source=source, query=query, target=target, sensitive=names)
+    data = spec.Data(
+        source=source, query=query, target=target, sensitive=listed(sensitive), task=task,
+        user=user, time=time, feedback=feedback, feedback_from=feedback_from,
+        context=listed(context),
+    )  # fmt: skip
     opened = open_source(data, Path.cwd())
-    check_columns(opened.schema.names, data, spec.SplitSpec())
+    parts = spec.division_of(data)
+    check_columns(opened.schema.names, data, parts)
     with tempfile.TemporaryDirectory() as scratch:
         store = LocalStore(Path(scratch))
-        snapshot = ingest(opened, data, spec.SplitSpec(), store)
-        contract = propose(store.table(snapshot.rows), snapshot.layout, names)
+        snapshot = ingest(opened, data, parts, store)
+        rows = store.table(snapshot.rows)
+        data, layout = settled(rows, snapshot.layout, data)
+        contract = propose(rows, layout, data.sensitive)
+        snapshot = snapshot.model_copy(update={"layout": layout})
         written = write_project(folder, snapshot, data, contract, force)
     for note in snapshot.evidence.notes:
         tell(f"note: {note}")
@@ -66,6 +96,17 @@ def init(
         print(short(path))
     print(f"Read them, then: penstock train {short(folder)}")
     return OK
+
+
+def listed(names: str) -> list[str]:
+    """Names with commas between them.
+
+    Examples
+    --------
+    >>> listed("sex, region,")
+    ['sex', 'region']
+    """
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 @app.command

@@ -105,7 +105,13 @@ def _per_user(rows: Grounds) -> np.ndarray:
         "Each user's later rows test what the earlier ones taught. Rows of other users may be later"
         " still: split.strategy: time holds back all that came after a moment."
     )
-    return division.per_user(rows.users, times_of(rows), rows.spec.valid, rows.spec.test)
+    times = np.arange(len(rows.users)) if rows.column is None else times_of(rows)
+    if rows.column is None:
+        rows.notes.append(
+            "No column says when a user took something: the order of the rows in the source is"
+            " taken for it. data.time names a column that knows it better."
+        )
+    return division.per_user(rows.users, times, rows.spec.valid, rows.spec.test)
 
 
 STRATEGIES: dict[str, Callable[[Grounds], np.ndarray]] = {

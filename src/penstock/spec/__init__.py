@@ -39,6 +39,7 @@ __all__ = [
     "SplitSpec",
     "Task",
     "Timetable",
+    "division_of",
 ]
 
 
@@ -291,3 +292,14 @@ class Pipeline(Part):
         """The sensitive column whose groups the mitigation levels; empty when there is none."""
         first = self.data.sensitive[0] if self.data.sensitive else ""
         return "" if self.bias.mitigation == "none" else self.bias.column or first
+
+
+def division_of(data: Data) -> SplitSpec:
+    """How rows are divided where nothing is said of it but what the columns are.
+
+    Examples
+    --------
+    >>> division_of(Data(source="x", target="item", user="who", time="when")).column
+    'when'
+    """
+    return Pipeline.model_validate({"name": "new", "data": data.model_dump()}).split

@@ -120,7 +120,9 @@ class SplitSpec(Part):
         " the earlier rows before the later ones. auto: stratified, for a ranking per_user.",
     )
     column: str = Field(
-        "", description="The group, time or split column; per_user: the time, empty: data.time."
+        "",
+        description="The group, time or split column; per_user: the time, empty: data.time, or the"
+        " order of the rows.",
     )
     test: float = Field(0.2, gt=0, lt=1, description="Share of rows in test.")
     valid: float = Field(0.1, gt=0, lt=1, description="Share of rows in valid.")

@@ -93,12 +93,13 @@ def split(
 def _check_call(snapshot: Snapshot, spec: SplitSpec) -> None:
     mistakes = []
     names = [column.name for column in snapshot.layout.columns]
-    if spec.strategy != "stratified" and spec.column not in names:
+    needed = spec.strategy not in ("stratified", "per_user")
+    if (needed or spec.column) and spec.column not in names:
         found = repr(spec.column) if spec.column else "nothing"
         remedy = f"name one of: {', '.join(names)}"
         rule = f"split.strategy {spec.strategy} names a column of the data"
         mistakes.append(Mistake(rule, found, "split.column", remedy))
-    elif spec.strategy != "stratified" and spec.column == snapshot.layout.target:
+    elif spec.column and spec.column == snapshot.layout.target:
         mistakes.append(
             Mistake("the split does not depend on the target", spec.column, "split.column")
         )
@@ -142,7 +143,7 @@ def _read(snapshot: Snapshot, spec: SplitSpec, store: Store) -> Grounds:
         spec=spec,
         units=division.units_of(ordered),
         strata=codes if layout.classes else np.zeros(len(codes), np.int64),
-        column=None if spec.strategy == "stratified" else column(spec.column),
+        column=column(spec.column) if spec.column and spec.strategy != "stratified" else None,
         notes=[],
         users=np.unique(codes_of(column(users[0])), return_inverse=True)[1] if users else None,
     )
@@ -178,7 +179,7 @@ def _evidence(
     groups = codes_of(rows.column) if by_group else None
     checks = [findings.equal_rows(part, rows.units, groups)]
     checks += _group_overlap(part, rows, snapshot, store)
-    if rows.spec.strategy == "per_user" and rows.users is not None:
+    if rows.spec.strategy == "per_user" and rows.users is not None and rows.column is not None:
         when = rows.spec.column
         checks.append(findings.time_overlap_of_users(part, rows.users, times_of(rows), when))
     if rows.spec.strategy == "time":

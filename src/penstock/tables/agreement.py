@@ -50,7 +50,7 @@ def check_columns(names: list[str], data: spec.Data, split: spec.SplitSpec) -> N
     mistakes = [_absent(where, name, names) for where, name in asked if name not in names]
     mistakes += _of_users(data, names)
     strategy = strategy_of(data.task, split)
-    if strategy != "stratified" and not split.column:
+    if strategy not in ("stratified", "per_user") and not split.column:
         mistakes.append(
             Mistake(
                 f"split.strategy: {strategy} needs split.column",
@@ -107,15 +107,24 @@ def strategy_of(task: str, split: spec.SplitSpec) -> str:
 def _of_users(data: spec.Data, names: list[str]) -> list[Mistake]:
     """What a task that asks for users lacks, and what one that does not is told in vain."""
     said = [name for name in ("user", "feedback", "context") if getattr(data, name)]
-    if data.task != "auto" and tasks.load(data.task).USERS:
-        if data.user:
-            return []
+    if data.task == "auto" or not tasks.load(data.task).USERS:
+        remedy = "say the task ranking, or leave this out"
+        found = f"data.task: {data.task}"
+        return [
+            Mistake(f"data.{name} is for a ranking", found, f"data.{name}", remedy) for name in said
+        ]
+    mistakes = []
+    if not data.user:
         rule, remedy = f"a {data.task} says who took the items", f"one of: {_shown(names)}"
-        return [Mistake(rule, "data.user is empty", "data.user", remedy)]
-    return [
-        Mistake(f"data.{name} is for data.task: ranking", f"data.task: {data.task}", f"data.{name}")
-        for name in said
-    ]
+        mistakes.append(Mistake(rule, "data.user is empty", "data.user", remedy))
+    uses = [(name, getattr(data, name)) for name in ("target", "user", "time", "feedback")]
+    uses += [("context", name) for name in data.context]
+    for place, (field, name) in enumerate(uses):
+        other = next((f"data.{f}" for f, n in uses[:place] if name and n == name), "")
+        if other:
+            rule = "what users took, who, when, how well and where are columns of their own"
+            mistakes.append(Mistake(rule, f"{name} is {other} too", f"data.{field}"))
+    return mistakes
 
 
 def _absent(where: str, name: str, names: list[str]) -> Mistake:

@@ -1,9 +1,9 @@
-"""Propose a contract from the rows that are there.
+"""Propose a contract and the roles of columns from the rows that are there.
 
 A network fits a column of -1 as gladly as a column of ages, so what is normal has to be
 written down while it still is.
 
-table and its layout -> expectations
+table and its layout -> expectations; the layout with its roles
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock import modalities
+from penstock import modalities, tasks
 from penstock.measure.contract import patterns, slack
+from penstock.measure.ranking import roles
 from penstock.records import Column, Layout
+from penstock.spec import Data
 
 ROWS_FACTORS = (0.25, 10)
 """A file of a quarter, or of ten times the rows, is another file (house choice)."""
@@ -25,7 +27,7 @@ NULL_DRIFT = 0.02
 """Honest drift of the share of missing values where some are missing (house choice)."""
 UNIQUE_SHARE = 0.99
 """Identifiers may repeat in 1% of the rows (house choice)."""
-READ = ("feature", "target", "split", "group", "time")
+READ = ("feature", "target", "split", "group", "time", "user", "item", "feedback")
 """Roles of the columns that a pipeline reads."""
 
 
@@ -48,12 +50,33 @@ def propose(table: pa.Table, layout: Layout, sensitive: Sequence[str] = ()) -> l
     """
     read = [column for column in layout.columns if column.role in READ or column.name in sensitive]
     proposed = _of_table(table, [column.name for column in read])
+    task = tasks.load(layout.task)
     for column in read:
-        proposed += _of_column(table[column.name], column)
+        proposed += _of_column(table[column.name], column, task.TARGET)
     for column in layout.columns:
         if column.modality == "identifier" and column not in read:
             proposed += _of_identifier(table[column.name], column.name)
     return proposed
+
+
+def settled(table: pa.Table, layout: Layout, data: Data) -> tuple[Data, Layout]:
+    """The roles of columns that nobody has said, where rows tell them.
+
+    Examples
+    --------
+    >>> rows = pa.table({"who": ["a", "a", "b"], "item": ["x", "y", "x"], "when": [1, 2, 3]})
+    >>> kinds = {"who": "user", "item": "target", "when": "item"}
+    >>> layout = Layout(target="item", task="ranking", columns=[
+    ...     Column(name=name, modality="category", arrow_type="string", role=role)
+    ...     for name, role in kinds.items()
+    ... ])
+    >>> settled(rows, layout, Data(source="x", target="item"))[0].time
+    'when'
+    """
+    if not tasks.load(layout.task).USERS:
+        return data, layout
+    found = roles.settled(table, layout)
+    return data.model_copy(update={"time": data.time or "".join(found.named("time"))}), found
 
 
 def _expect(
@@ -71,11 +94,19 @@ def _of_table(table: pa.Table, names: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _of_column(column: pa.ChunkedArray, about: Column) -> list[dict[str, Any]]:
-    """Type, presence, and what the column's modality proposes."""
+def _of_column(column: pa.ChunkedArray, about: Column, target: str) -> list[dict[str, Any]]:
+    """Type, presence, and what the column's modality proposes.
+
+    Of names that new ones join every day only the form: users, and the items that they take. Of
+    time that goes on in numbers, nothing.
+    """
     proposed = [_type(column, about.name)]
     if presence := _presence(column, about):
         proposed.append(presence)
+    if about.role == "user" or (about.role == "target" and target == "category"):
+        return proposed + patterns.expectations(column, about.name)
+    if about.role == "time" and not pa.types.is_temporal(column.type):
+        return proposed
     if about.modality in modalities_that_propose():
         proposed += modalities.load(about.modality).expectations(column, about.name)
     return proposed
@@ -113,7 +144,7 @@ def _presence(column: pa.ChunkedArray, about: Column) -> dict[str, Any] | None:
         return None
     return _expect(
         "expect_column_values_to_not_be_null",
-        quarantine=about.role == "target",
+        quarantine=about.role in ("target", "user"),
         column=about.name,
         mostly=slack.mostly(stray),
     )

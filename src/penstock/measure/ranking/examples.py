@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from penstock.evidence import Evidence, Table
 from penstock.measure.matrix import as_seconds
-from penstock.measure.ranking import interactions
-from penstock.measure.ranking.interactions import LONGEST, Taken, codes_of, constant_within, spelled
+from penstock.measure.ranking import interactions, roles
+from penstock.measure.ranking.interactions import LONGEST, Taken, codes_of, spelled
 from penstock.measure.ranking.lists import COLD, NONE
-from penstock.records import Column, Layout
+from penstock.records import Column, Layout, Role
 
 PARTS = ("train", "valid", "test")
 PAST, NOW = "history", "_now"
@@ -38,12 +38,12 @@ def made(
     found = interactions.taken(
         rows[user], rows[layout.target], part, _times(rows, layout), _relevant(rows, layout)
     )
-    roles, notes = _roles(rows, layout, found)
+    told, notes = _roles(rows, layout, found)
     past = PAST
     while past in rows.column_names or past + NOW in rows.column_names:
         past += "_before"
     catalogue = _sorted(found.items.take(pa.array(np.unique(found.item[found.part == 0]))))
-    layout = _layout(layout, roles, past, catalogue)
+    layout = _layout(layout, told, past, catalogue)
     tables = {"train": _steps(found, rows, layout, past)}
     for code in (1, 2):
         tables[PARTS[code]] = _users(found, rows, layout, past, code)
@@ -73,24 +73,15 @@ def _relevant(rows: pa.Table, layout: Layout) -> NDArray[np.bool_]:
     return np.asarray(values >= layout.relevant_from)
 
 
-def _roles(rows: pa.Table, layout: Layout, found: Taken) -> tuple[dict[str, str], list[str]]:
+def _roles(rows: pa.Table, layout: Layout, found: Taken) -> tuple[dict[str, Role], list[str]]:
     """What each other column tells of: the item, the user, or nothing that is known beforehand."""
     user, item = np.full(rows.num_rows, -1), np.full(rows.num_rows, -1)
     user[found.row], item[found.row] = found.user, found.item
-    roles, dropped = {}, []
-    for column in layout.columns:
-        if column.role != "item":
-            continue
-        if constant_within(rows[column.name], item):
-            roles[column.name] = "item"
-        elif constant_within(rows[column.name], user):
-            roles[column.name] = "feature"
-        else:
-            roles[column.name] = "left_out"
-            dropped.append(column.name)
+    found_roles = roles.told(rows, layout.named("item"), user, item)
+    dropped = [name for name, role in found_roles.items() if role == "left_out"]
     if not dropped:
-        return roles, []
-    return roles, [
+        return found_roles, []
+    return found_roles, [
         f"Not read: {', '.join(dropped)}, which differ within users and within items: whether they"
         " are known when a list is asked for is for you to say (data.context), or that they are"
         " ratings (data.feedback)."
@@ -101,13 +92,13 @@ def _sorted(names: pa.Array) -> list[str]:
     return sorted(names.to_pylist(), key=lambda name: (len(name) if name.isdigit() else 0, name))
 
 
-def _layout(layout: Layout, roles: dict[str, str], past: str, catalogue: list[str]) -> Layout:
+def _layout(layout: Layout, told: dict[str, Role], past: str, catalogue: list[str]) -> Layout:
     user = layout.column(layout.named("user")[0])
     changed = {
         user.name: {"role": "feature", "modality": "category", "arrow_type": "string"},
         layout.target: {"modality": "category", "arrow_type": "string"},
     }
-    changed |= {name: {"role": role} for name, role in roles.items()}
+    changed |= {name: {"role": role} for name, role in told.items()}
     others = [c for c in layout.columns if c.name != user.name]
     others = [c.model_copy(update=changed.get(c.name, {})) for c in others]
     first = user.model_copy(update=changed[user.name])

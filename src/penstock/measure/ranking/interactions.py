@@ -92,8 +92,8 @@ def taken(
     relevant: NDArray[np.bool_],
 ) -> Taken:
     """Sort rows by user, part and time; rows without a user are left out."""
-    names, whose = _coded(users)
-    things, what = _coded(items)
+    names, whose = coded(users)
+    things, what = coded(items)
     rows = np.flatnonzero(whose >= 0)
     order = rows[np.lexsort((rows, times[rows], part[rows], whose[rows]))]
     pair = whose[order] * (len(things) + 1) + what[order]
@@ -104,7 +104,8 @@ def taken(
     )
 
 
-def _coded(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
+def coded(column: pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Names, and the code of each row, ``int64[n]``, -1 where there is none."""
     coded = spelled(column).combine_chunks().dictionary_encode()
     codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return coded.dictionary, codes
