@@ -105,13 +105,18 @@ def weights_of(folder: Path) -> list[Path]:
 
 
 def _config(place: Place) -> Any:
+    from huggingface_hub.errors import StrictDataclassError
+
     from penstock.learning.pretrained import config_of
 
+    if "model_type" not in _json(place.folder / CONFIG):
+        rule = f"{CONFIG} says model_type: the architecture, by its name in transformers"
+        raise Unusable(rule, f"{place.name}: it says none", "save the network with save_pretrained")
     rule = "a pretrained network is of an architecture that transformers knows"
-    remedy = "take another network; code from a repository is never run"
+    remedy = "see its config.json, or take another; code from a repository is never run"
     try:
         config = config_of(place.folder)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, StrictDataclassError) as error:
         said = " ".join(str(error).split())[:300]
         raise Unusable(rule, f"{place.name}: {said}", remedy) from error
     if getattr(config, "quantization_config", None):
@@ -198,10 +203,12 @@ def _prepare(name: str, kind: str, source: Path, target: Path) -> None:
 
 def _json(path: Path) -> dict[str, Any]:
     """A file that holds one JSON object."""
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        said = str(error)
+    said: Any = "it is not there"
+    if path.is_file():
+        try:
+            said = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            said = str(error)
     if not isinstance(said, dict):
         rule = "settings of a pretrained network are one JSON object"
         raise Unusable(rule, f"{path.name}: {str(said)[:200]}", "fetch the file again, or save it")

@@ -144,21 +144,28 @@ class Pretrained:
     def learn(
         self, column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec
     ) -> BaseModel:
-        """The modality's state, and how the network's vectors of training rows are spread."""
+        """The modality's state, and how the network's vectors of training rows are spread.
+
+        Raises
+        ------
+        Unfit
+            When the network does not read what its folder prepares, or makes no numbers of it.
+        """
         folder = self.opened.folder
         own, inputs = self.reader.learn(self.modality, column, target, spec, folder)
         about = Prepared(fingerprint=self.opened.fingerprint, inputs=inputs)
         state = self.State(**own.model_dump(), backbone=about)
         places = np.linspace(0, len(column) - 1, min(len(column), LEARN_ROWS)).astype(np.int64)
         some = column.take(pa.array(places))
+        network = pretrained.frozen(folder, self.kind)
+        self._num_tokens(network, some.slice(0, 1), state)  # else it cannot read any row
         found, length = self._features(some, state)
+        if lost := len(found) - int(np.isfinite(found).all(axis=1).sum()):
+            rule, remedy = "a pretrained network makes numbers of values", "see its weights"
+            raise pretrained.Unfit(rule, f"{lost} of {len(found)} vectors are not", remedy)
         seen = found[length > 0] if (length > 0).any() else np.zeros((2, found.shape[1]), "f4")
         mean, deviation = pretrained_encoder.standard_of(seen)
-        network = pretrained.frozen(folder, self.kind)
-        longest = self.reader.encode(
-            self.modality, some.slice(int(length.argmax()), 1), state, folder
-        )
-        num_tokens = pretrained.num_tokens(network, longest, self._prepare(state))
+        num_tokens = self._num_tokens(network, some.slice(int(length.argmax()), 1), state)
         work = pretrained.work_of(network, num_tokens)
         if self.tune != "frozen":
             del network
@@ -198,6 +205,10 @@ class Pretrained:
             num_tokens=about.num_tokens,
             rate=pretrained.RATE[self.tune],
         )
+
+    def _num_tokens(self, network: nn.Module, one: pa.ChunkedArray, state: Any) -> int:
+        arrays = self.reader.encode(self.modality, one, state, self.opened.folder)
+        return pretrained.num_tokens(network, arrays, self._prepare(state))
 
     def _prepare(self, state: Any) -> pretrained.Prepare:
         return lambda arrays: self.reader.prepare(arrays, state.backbone.inputs)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 TAKES = ("pixel_values",)
 SETTINGS = "preprocessor_config.json"
 FILES = (SETTINGS,)
+EDGES = ("height", "width", "shortest_edge")
 
 
 def mistakes(folder: Path, config: Any) -> list[str]:
@@ -31,7 +32,7 @@ def mistakes(folder: Path, config: Any) -> list[str]:
         return [f"no {SETTINGS}, which says size, mean and deviation of the pixels"]
     try:
         _settings(folder)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         return [f"{SETTINGS} is not understood: {type(error).__name__}: {error}"]
     channels = getattr(getattr(config, "vision_config", config), "num_channels", 3)
     return [] if channels == 3 else [f"the network takes {channels} channels, not three"]
@@ -42,10 +43,13 @@ def _settings(folder: Path) -> dict[str, Any]:
     size = said.get("crop_size") if said.get("do_center_crop", False) else None
     size = size or said["size"]
     if isinstance(size, dict):
-        size = size.get("height") or size["shortest_edge"]
+        sides = {size[name] for name in EDGES if size.get(name)}
+        if len(sides) != 1:
+            raise ValueError(f"size {size}: only squares are read")
+        (size,) = sides
     normal = said.get("do_normalize", True)
-    mean = said["image_mean"] if normal else [0.0] * 3
-    deviation = said["image_std"] if normal else [1.0] * 3
+    mean = [float(each) for each in said["image_mean"]] if normal else [0.0] * 3
+    deviation = [float(each) for each in said["image_std"]] if normal else [1.0] * 3
     if len(mean) != 3 or len(deviation) != 3 or not 1 <= int(size) <= 1024 or min(deviation) <= 0:
         raise ValueError(f"size {size}, mean {mean}, deviation {deviation}")
     scale = float(said.get("rescale_factor", 1 / 255)) if said.get("do_rescale", True) else 1.0

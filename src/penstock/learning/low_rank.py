@@ -49,11 +49,14 @@ class LowRank(nn.Module):
 def adapt(network: nn.Module) -> int:
     """Give every linear layer inside a low-rank addition; returns how many there are.
 
+    GPT-2 and its like call them ``Conv1D``, and keep the weight the other way round.
     The parameters that were there before no longer learn.
     """
+    from transformers.pytorch_utils import Conv1D
+
     for parameter in network.parameters():
         parameter.requires_grad_(False)
-    found = [layer for layer in network.modules() if type(layer) is nn.Linear]
+    found = [layer for layer in network.modules() if type(layer) in (nn.Linear, Conv1D)]
     for layer in found:
         parametrize.register_parametrization(layer, "weight", LowRank(layer.weight))
     return len(found)

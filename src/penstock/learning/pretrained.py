@@ -85,21 +85,23 @@ def read(folder: Path, kind: str) -> nn.Module:
         When its weights do not fill it: the rest would be random.
     """
     rule, remedy = "weights fill the whole network", "save it again, with its own config.json"
-    try:
-        with quiet() as transformers:
-            whole, told = transformers.AutoModel.from_pretrained(
-                folder,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
-            )
-    except RuntimeError as error:  # what transformers says of other shapes
-        raise Unfit(rule, " ".join(str(error).split())[:300], remedy) from error
+    with quiet() as transformers:
+        whole, told = transformers.AutoModel.from_pretrained(
+            folder,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below, by name
+        )
     part = part_of(whole, kind)
     used = {id(each) for each in part.parameters()}
     names = [n for n, each in whole.named_parameters() if id(each) in used]
+    for name, there, wanted in sorted(told["mismatched_keys"]):
+        if name in names:
+            found = f"{name} is of {tuple(there)}, config.json says {tuple(wanted)}"
+            raise Unfit(rule, found, remedy)
     lost = [n for n in names if n in told["missing_keys"] and "pooler" not in n]
     if lost:
         found = f"{len(lost)} of {len(names)} are missing: {', '.join(lost[:3])}..."
@@ -110,12 +112,14 @@ def read(folder: Path, kind: str) -> nn.Module:
 
 
 def part_of(network: nn.Module, kind: str) -> nn.Module:
-    """The part that reads a kind of column and gives hidden states."""
+    """The part that reads a kind of column and gives hidden states.
+
+    An encoder that was saved without its decoder may still be built with one: the encoder is it.
+    """
     part = getattr(network, PARTS[kind], None)
     if isinstance(part, nn.Module):
         return part
-    config: Any = network.config
-    if config.is_encoder_decoder:
+    if all(isinstance(getattr(network, each, None), nn.Module) for each in ("encoder", "decoder")):
         encoder: nn.Module = network.get_encoder()  # type: ignore[operator]
         return encoder
     return network
@@ -230,9 +234,21 @@ def features(
 
 
 def num_tokens(network: nn.Module, arrays: dict[str, NDArray[np.generic]], prepare: Prepare) -> int:
-    """Hidden states of a row: tokens, or the places of a plane."""
+    """Hidden states of a row: tokens, or the places of a plane.
+
+    Raises
+    ------
+    Unfit
+        When the network does not read what is prepared for it.
+    """
     device = next(network.parameters()).device
-    with torch.inference_mode():
-        some = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
-        shape = network(**prepare(some)).last_hidden_state.shape
+    try:
+        with torch.inference_mode():
+            some = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+            shape = network(**prepare(some)).last_hidden_state.shape
+    except (ValueError, IndexError, RuntimeError) as error:  # of other sizes, of other tokens
+        rule = "a pretrained network reads what the files beside it prepare"
+        found = f"{type(network).__name__}: {' '.join(str(error).split())[:300]}"
+        remedy = "see the sizes in config.json and preprocessor_config.json, or the tokenizer"
+        raise Unfit(rule, found, remedy) from error
     return math.prod(shape[2:]) if len(shape) == 4 else int(shape[1])

@@ -141,6 +141,45 @@ def test_a_tokenizer_is_made_of_an_older_vocabulary(tmp_path, net, store):
     assert ids == [2, 7, 4, 6, 3]
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (None, "config.json: it is not there"),
+        ("{", "one JSON object"),
+        ("[1]", "one JSON object"),
+        ("{}", "it says none"),
+        ({"hidden_size": "16"}, "Field 'hidden_size' expected int"),
+        ({"model_type": "no_such"}, "no_such"),
+    ],
+)
+def test_a_config_that_is_no_architecture_is_refused(tmp_path, net, store, config, said):
+    own = json.loads((net / "config.json").read_text())
+    text = json.dumps(own | config) if isinstance(config, dict) else config
+    (net / "config.json").unlink()
+    if text is not None:
+        (net / "config.json").write_text(text)
+    assert said in refused(tmp_path, store)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [1],
+        {"size": {"height": 16, "width": 24}},
+        {"size": {"longest_edge": 16}},
+        {"image_mean": ["a", "b", "c"]},
+        {"image_std": [0, 1, 1]},
+    ],
+)
+def test_settings_of_images_that_are_not_understood_are_refused(tmp_path, store, settings):
+    (tmp_path / "net").mkdir()
+    net = tiny_networks.save(tmp_path / "net", "image")
+    own = json.loads((net / "preprocessor_config.json").read_text())
+    said = own | settings if isinstance(settings, dict) else settings
+    (net / "preprocessor_config.json").write_text(json.dumps(said))
+    assert "is not understood" in refused(tmp_path, store, kind="image")
+
+
 def test_images_need_their_settings(tmp_path, store):
     (tmp_path / "net").mkdir()
     net = tiny_networks.save(tmp_path / "net", "image")

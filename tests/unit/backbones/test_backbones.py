@@ -309,6 +309,77 @@ def test_random_weights_in_place_of_missing_ones_are_refused(cases, tmp_path):
         pretrained.read(folder, "text")
 
 
+def test_weights_of_another_size_are_refused_by_name(tmp_path):
+    tiny_networks.save(tmp_path, "text")
+    config = json.loads((tmp_path / "config.json").read_text()) | {"intermediate_size": 33}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(pretrained.Unfit, match=r"dense.* is of \(32,.*, config.json says \(33,"):
+        pretrained.read(tmp_path, "text")
+
+
+def test_an_encoder_that_was_saved_without_its_decoder_is_read(tmp_path):
+    with pretrained.quiet() as transformers:
+        config = transformers.T5Config(
+            vocab_size=12, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2
+        )
+        transformers.T5EncoderModel(config).save_pretrained(tmp_path)
+    network = pretrained.read(tmp_path, "text")
+    assert network(input_ids=torch.ones(2, 5, dtype=torch.long)).last_hidden_state.shape[0] == 2
+
+
+def test_layers_of_gpt_2_have_low_rank_additions(tmp_path):
+    with pretrained.quiet() as transformers:
+        config = transformers.GPT2Config(vocab_size=12, n_embd=16, n_layer=2, n_head=2)
+        network = transformers.GPT2Model(config).eval()
+    given = {"input_ids": torch.ones(2, 5, dtype=torch.long)}
+    before = network(**given).last_hidden_state
+    network = pretrained.tuned(network, "lora")
+    learning = [name for name, w in network.named_parameters() if w.requires_grad]
+    assert len(learning) == 2 * 2 * 4
+    after = network(**given).last_hidden_state
+    torch.testing.assert_close(before, after)
+    after.square().sum().backward()
+    assert all(w.grad is not None for w in network.parameters() if w.requires_grad)
+
+
+def learnt_of(folder, store, kind):
+    """The state of a column that a folder's network reads."""
+    make, arrow = MAKE[kind]
+    rng = np.random.default_rng(1)
+    column = pa.chunked_array([pa.array([make(rng, n) for n in range(4)], arrow)])
+    layout = Layout(
+        columns=[Column(name="c", modality=kind, arrow_type=str(arrow))],
+        target="y",
+        task="regression",
+    )
+    encoder = Encoder(pretrained=folder.name)
+    place = opened(hub.fetched({"c": encoder}, layout, folder.parent, store), store)["c"]
+    modality = backbones.of(modalities.load(kind), kind, place, "frozen")
+    return modality.learn(column, np.arange(4), ModelSpec())
+
+
+def test_an_image_of_another_size_than_the_networks_is_refused(tmp_path):
+    (tmp_path / "net").mkdir()
+    net = tiny_networks.save(tmp_path / "net", "image")
+    said = json.loads((net / "preprocessor_config.json").read_text()) | {"size": 32}
+    (net / "preprocessor_config.json").write_text(json.dumps(said))
+    with pytest.raises(pretrained.Unfit, match=r"ViTModel: .*32.*16") as error:
+        learnt_of(net, LocalStore(tmp_path / "store"), "image")
+    assert "preprocessor_config.json" in error.value.mistakes[0].remedy
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    (tmp_path / "net").mkdir()
+    net = tiny_networks.save(tmp_path / "net", "text")
+    weights = load_file(net / "model.safetensors")
+    weights["encoder.layer.0.output.dense.weight"] *= float("nan")
+    save_file(weights, net / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(pretrained.Unfit, match="4 of 4 vectors are not"):
+        learnt_of(net, LocalStore(tmp_path / "store"), "text")
+
+
 @pytest.mark.parametrize("kind", ["text", "image"])
 def test_the_part_of_a_network_of_two_kinds_is_read(tmp_path, kind):
     sizes = {
