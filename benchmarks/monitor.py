@@ -41,6 +41,7 @@ class Window:
     description = "window"
     kinds: dict[str, str] = {}
     unreadable: list[tuple[str, str]] = []
+    roots: tuple[Path, ...] = ()
 
     def __init__(self, table: pa.Table):
         self.table, self.schema = table.combine_chunks(), table.schema

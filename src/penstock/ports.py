@@ -82,16 +82,19 @@ class Source(Protocol):
     schema : pa.Schema
         Names and storage types of the raw columns. Text formats: every column is string.
     kinds : dict of str to str
-        Modalities that the source itself knows: ``image`` or ``audio`` for the file column,
-        ``category`` or ``metadata`` for named groups of a path.
+        Modalities that the source itself knows: ``image`` or ``audio`` for a column of files, or
+        of their names; ``category`` or ``metadata`` for named groups of a path.
     unreadable : list of (str, str)
         Where and why a record could not be read; complete after ``batches`` is exhausted.
+    roots : tuple of Path
+        Folders below which its rows may name files: the one in which a table lies.
     """
 
     description: str
     schema: pa.Schema
     kinds: dict[str, str]
     unreadable: list[tuple[str, str]]
+    roots: tuple[Path, ...]
 
     def fingerprint(self) -> str:
         """SHA-256 over all content, so that an edited source is read again."""

@@ -131,7 +131,7 @@ def test_every_kind_of_column(kinds, tmp_path):
                 ask(port, named.head(1).assign(**{media[0]: path}))
             with caught.value as refusal:
                 assert refusal.code == 400
-                assert "stated root" in refusal.read().decode()
+                assert "PENSTOCK_FILES_ROOT" in refusal.read().decode()
 
 
 @pytest.mark.parametrize("task", ["regression", "ordinal", "count", "ranking", "next_token"])

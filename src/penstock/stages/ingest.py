@@ -14,23 +14,23 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from penstock import modalities, plugins, tasks
+from penstock import tasks
 from penstock.errors import BadInput, Mistake
-from penstock.records import Column, Layout, Rows, Snapshot
-from penstock.tables import columns, target
+from penstock.records import Layout, Rows, Snapshot
+from penstock.tables import columns, file_columns, target
 from penstock.tables.agreement import check_columns, divides, layout_of, weighs
 from penstock.tables.columns import Survey
 from penstock.tables.inventory import Tally, evidence_of
 from penstock.tables.target import Target
+from penstock.tables.usable import Usable
 
 if TYPE_CHECKING:
     from penstock import ports, spec
@@ -52,7 +52,8 @@ def ingest(
     """Read a source into a snapshot.
 
     Rows without a target are dropped and counted in a note. Records with a broken image or
-    sound are quarantined and counted by the check ``unreadable_rows``.
+    sound, or that name a file that cannot be read, are quarantined and counted by the check
+    ``unreadable_rows``.
 
     Parameters
     ----------
@@ -103,10 +104,13 @@ class Raw:
             return file.read(columns=[place]).column(0)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Rows, fewer at a time where a column holds media."""
+        """Rows; where a column holds media, fewer, and of one batch of the source at a time."""
         with pq.ParquetFile(self.path) as file:
-            bulky = any(_is_bulky(kind) for kind in file.schema_arrow.types)
-            yield from file.iter_batches(batch_size=MEDIA_BATCH_ROWS if bulky else BATCH_ROWS)
+            if not any(_is_bulky(kind) for kind in file.schema_arrow.types):
+                yield from file.iter_batches(batch_size=BATCH_ROWS)
+                return
+            for group in range(file.num_row_groups):
+                yield from file.iter_batches(batch_size=MEDIA_BATCH_ROWS, row_groups=[group])
 
 
 def _is_bulky(kind: pa.DataType) -> bool:
@@ -161,7 +165,12 @@ def _survey(
         wanted = said.modality if said and name not in (data.target, split.column) else "auto"
         column, kind = raw.column(name), source.kinds.get(name, "")
         mask = said is not None and said.mask
-        surveys[name], wrong = columns.survey(name, column, wanted, kind, mask)
+        if not file_columns.names_files(column.type, kind if wanted == "auto" else wanted):
+            surveys[name], wrong = columns.survey(name, column, wanted, kind, mask)
+        elif name in (data.target, split.column):  # its words divide the rows, or are predicted
+            surveys[name], wrong = columns.survey(name, column)
+        else:
+            surveys[name], wrong = _survey_files(name, column, wanted, kind, source)
         mistakes += wrong
         if name == split.column:
             mistakes += divides(split, surveys[name], column)
@@ -170,6 +179,17 @@ def _survey(
     if mistakes or goal is None:
         raise BadInput(mistakes)
     return surveys, goal
+
+
+def _survey_files(
+    name: str, column: pa.ChunkedArray, wanted: str, kind: str, source: ports.Source
+) -> tuple[Survey, list[Mistake]]:
+    """Survey a column of names by some of their files."""
+    content, none_there = file_columns.sample(column, name, source.roots)
+    found, wrong = columns.survey(name, content, wanted, kind)
+    why = "; ".join(filter(None, (found.why, file_columns.ABOUT)))
+    found = replace(found, why=why, num_rows=len(column), names_files=True)
+    return found, none_there or wrong
 
 
 # ---------------------------------------------------------------- the typed rows
@@ -185,24 +205,14 @@ def _write(
     started: float,
 ) -> Snapshot:
     """Write the rows with their types, without those that cannot be used."""
-    schema = pa.schema(
-        [
-            (column.name, pa.string() if column.role == "split" else _stored(column, surveys, goal))
-            for column in layout.columns
-        ]
-    )
     tally = Tally(unreadable=list(source.unreadable))
-    with store.writer(schema) as writer:
-        position = 0
+    usable = Usable(surveys, goal, layout, source.roots, tally)
+    with store.writer(usable.schema) as writer:
         for batch in raw.batches():
-            table = _typed(batch, raw.names, surveys, goal, layout, schema)
-            table = _usable_rows(table, layout, tally, position)
-            tally.num_rows += table.num_rows
-            tally.targets.append(table.column(layout.target))
-            writer.write(table)
-            position += batch.num_rows
+            for table in usable.tables(batch.rename_columns(raw.names)):
+                writer.write(table)
         targets = pa.chunked_array(
-            [c for t in tally.targets for c in t.chunks], schema.field(layout.target).type
+            [c for t in tally.targets for c in t.chunks], usable.schema.field(layout.target).type
         )
         _require_rows(targets, tally, layout, source)
     if tasks.load(goal.task).TARGET == "classes":
@@ -215,54 +225,6 @@ def _write(
         evidence=evidence_of(surveys, goal, layout, targets, tally),
         seconds=time.perf_counter() - started,
     )
-
-
-def _stored(column: Column, surveys: dict[str, Survey], goal: Target) -> pa.DataType:
-    reading = goal.reading if column.role == "target" else surveys[column.name].reading
-    assert reading is not None
-    return reading.arrow_type
-
-
-def _typed(
-    batch: pa.RecordBatch,
-    names: list[str],
-    surveys: dict[str, Survey],
-    goal: Target,
-    layout: Layout,
-    schema: pa.Schema,
-) -> pa.Table:
-    arrays = []
-    for column in layout.columns:
-        raw = pa.chunked_array([batch.column(names.index(column.name))])
-        reading = goal.reading if column.role == "target" else surveys[column.name].reading
-        assert reading is not None
-        typed = reading.read(raw)
-        if column.role == "split":
-            typed = pc.utf8_lower(pc.cast(typed, pa.string()))
-        arrays.append(typed)
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _usable_rows(table: pa.Table, layout: Layout, tally: Tally, position: int) -> pa.Table:
-    """Leave out broken records and rows without a target, and count both."""
-    reasons = np.full(table.num_rows, "", dtype=object)
-    for column in layout.columns:
-        if column.modality in plugins.modules("penstock.modalities") and column.role == "feature":
-            reads = getattr(modalities.load(column.modality), "unreadable", None)
-            if reads is not None:
-                found = np.array(reads(table.column(column.name)), dtype=object)
-                reasons = np.where(reasons == "", found, reasons)
-    broken = np.flatnonzero(reasons != "")
-    if len(broken):
-        names = [f"row {position + row}" for row in broken]
-        if "path" in layout.named("metadata"):
-            names = table.column("path").take(pa.array(broken)).to_pylist()
-        tally.unreadable += list(zip(names, reasons[broken].tolist(), strict=True))
-    known = np.asarray(pc.is_valid(table.column(layout.target)))
-    readable = reasons == ""
-    tally.without_target += int((readable & ~known).sum())
-    keep = readable & known
-    return table if keep.all() else table.filter(pa.array(keep))
 
 
 def _require_rows(

@@ -108,7 +108,7 @@ def monitor(
     task = tasks.load(scorer.layout.task)
     raw = task.requests(raw, scorer.layout) if task.requests is not None else raw
     needed = {column.name for column in scorer.reads}
-    typed, absent, unread = arriving.typed(raw, _columns(watch, scorer), needed)
+    typed, absent, unread = arriving.typed(raw, _columns(watch, scorer), needed, current.roots)
     progress(1, 4, f"scores of {typed.num_rows} rows")
     answers = _scored(watch, scorer, raw, typed)
     later = arriving.read_whole(labels) if labels is not None else None

@@ -8,6 +8,8 @@ raw rows, the columns of a layout -> typed rows and their truth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,9 @@ def read_whole(source: Source) -> pa.Table:
     return table.rename_columns(own) if len(set(own)) == len(own) else table
 
 
-def read_as(raw: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, int]:
+def read_as(
+    raw: pa.ChunkedArray, column: Column, roots: Sequence[Path] = ()
+) -> tuple[pa.ChunkedArray, int]:
     """A column in the type of the layout.
 
     Parameters
@@ -41,6 +45,8 @@ def read_as(raw: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, int]
         As the source gives it; text formats give text.
     column : Column
         What the model was trained on.
+    roots : sequence of Path
+        Below which files are, that the column names.
 
     Returns
     -------
@@ -56,7 +62,7 @@ def read_as(raw: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, int]
     >>> typed.to_pylist(), num_unread
     ([41.0, None, None], 1)
     """
-    reader = Rereader(column)
+    reader = Rereader(column, roots)
     try:
         return reader.read(raw), reader.num_unread
     except BadInput:
@@ -70,13 +76,13 @@ def absent(column: Column, num_rows: int) -> pa.ChunkedArray:
 
 
 def typed(
-    raw: pa.Table, columns: list[Column], needed: set[str]
+    raw: pa.Table, columns: list[Column], needed: set[str], roots: Sequence[Path] = ()
 ) -> tuple[pa.Table, list[str], dict[str, int]]:
     """Typed columns; which of those that are needed are absent; what could not be read."""
     found, missing, unread = {}, [], {}
     for column in columns:
         if column.name in raw.column_names:
-            found[column.name], lost = read_as(raw[column.name], column)
+            found[column.name], lost = read_as(raw[column.name], column, roots)
             if lost:
                 unread[column.name] = lost
         elif column.name in needed and not column.optional:

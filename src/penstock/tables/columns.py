@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from penstock import modalities, plugins
 from penstock.errors import Mistake
-from penstock.tables import arrow_types, masking
+from penstock.tables import arrow_types, masking, named_files
 from penstock.tables.arrow_types import Reading
 
 MIN_ROWS = 20
@@ -63,6 +63,8 @@ class Survey:
         Infinite values that became null.
     summary : str
         A few numbers for people, no row's own values of text.
+    names_files : bool
+        Whether the rows name files, whose content is what is read.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Survey:
     num_distinct: int | None = None
     infinite: int = 0
     summary: str = ""
+    names_files: bool = False
 
 
 def survey(
@@ -181,8 +184,8 @@ def _identifies(name: str, typed: pa.ChunkedArray, modality: str) -> str:
 
 
 FILES = (
-    "they look like names of files, whose content no table of text holds: make them a source of"
-    " files (folder/{label}_{number}.png), or a column of bytes in Parquet"
+    "they look like names of files, but none is there: name them relative to the table's folder, or"
+    f" set {named_files.ROOT} to the folder that they are relative to"
 )
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from penstock import modalities, plugins
 from penstock.errors import BadInput, Mistake
 from penstock.evidence import Evidence, Table
 from penstock.measure.contract import rules
 from penstock.records import Column
+from penstock.tables import file_columns
 from penstock.tables.rereading import Rereader, read_all
 from penstock.tables.windows import Window, clock
 
@@ -102,8 +102,13 @@ class NewRows:
         served = [c for c in scorer.reads if not c.optional or c.name in there]
         _require_columns(source, [c.name for c in served], window, data)
         reads = [*served, *_groups(source, scorer, data)]
-        self.readers = [Rereader(column) for column in reads]
-        self.num_features = len(served)
+        self.readers = [Rereader(column, source.roots) for column in reads]
+        self.served, self.num_features = served, len(served)
+        self.named = [
+            column.name
+            for column in served
+            if file_columns.names_files(source.schema.field(column.name).type, column.modality)
+        ]
         self.clock = Rereader(clock(scorer.layout, data.time)) if data.time else None
         names = {*(c.name for c in reads), data.key, data.time}
         self.contract = [r for r in contract if r["kwargs"].get("column", data.target) in names]
@@ -111,7 +116,6 @@ class NewRows:
             [r for r in contract if r["kwargs"].get("column", "") in {"", *names}]
         )
         self.key_reader = _key_reader(scorer, data.key, self.contract)
-        self.media = _media(served)
         classes = [f"probability_{name}" for name in scorer.layout.classes]
         taken = {*OUTPUTS, *classes, POSITION, *LABELS, data.key, data.time}
         self.renamed = {c.name: f"{LOGGED}{c.name}" for c in reads if c.name in taken - {""}}
@@ -125,8 +129,8 @@ class NewRows:
         """Batches on their way: what goes around the model, and what it reads."""
         position, nothing = 0, True
         for batch in self.source.batches(self._told):
-            for start in range(0, batch.num_rows, BATCH_ROWS):
-                part = pa.Table.from_batches([batch.slice(start, BATCH_ROWS)])
+            for some in self._parts(batch):
+                part = pa.Table.from_batches([some])
                 places = np.arange(position, position + part.num_rows)
                 position += part.num_rows
                 inside = self._inside(part, places)
@@ -144,7 +148,7 @@ class NewRows:
             f"Values of {reader.column.name} that are no {reader.column.arrow_type},"
             f" read as missing: {reader.num_unread}."
             for reader in (*self.readers, *([self.clock] if self.clock else []))
-            if reader.num_unread
+            if reader.num_unread and reader.column.name not in self.named  # those are set aside
         ]
         if self.num_timeless:
             notes.append(f"Rows without {self.time}, which lie in no window: {self.num_timeless}.")
@@ -153,6 +157,12 @@ class NewRows:
         most: list[list[Any]] = [[why, n] for why, n in self.reasons.most_common(MOST_REASONS)]
         table = Table(title="Rows in quarantine", columns=["reason", "rows"], rows=most)
         return Evidence(notes=notes, tables={"quarantine": table} if most else {})
+
+    def _parts(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """A batch cut into what fits in memory."""
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            some = batch.slice(start, BATCH_ROWS)
+            yield from file_columns.parts(some, self.named, self.source.roots)
 
     def _told(self, done: int, total: int, note: str = "") -> None:
         self.total = total if note == "rows" else 0
@@ -186,9 +196,9 @@ class NewRows:
         if self.key_reader is not None:
             checked[self.key] = self.key_reader.read(part[self.key])
         why = rules.reasons(pa.table(checked), self.contract)
-        for name, unreadable in self.media:
-            found = np.array(unreadable(typed[name]), dtype=object)
-            why = np.where(why == "", [f"{name}: {text}" if text else "" for text in found], why)
+        lost = {reader.column.name: reader.lost for reader in self.readers}
+        faults, columns = file_columns.broken(typed, self.served, lost)
+        why = np.where((why == "") & (faults != ""), columns + ": " + faults, why)
         broken = why != ""
         names, rows, aside = pa.table(named), typed, part.slice(0, 0)
         reasons = why[broken]
@@ -244,14 +254,6 @@ def _groups(source: ports.Source, scorer: ports.Scorer, data: spec.Data) -> list
     known = {column.name: column for column in scorer.layout.columns}
     names = [name for name in data.sensitive if name in known and name not in read]
     return [known[name] for name in names if source.schema.names.count(name) == 1]
-
-
-def _media(reads: list[Column]) -> list[tuple[str, Any]]:
-    """Columns whose content may be broken, and what tells that."""
-    known = plugins.modules("penstock.modalities")
-    loaded = [(c.name, modalities.load(c.modality)) for c in reads if c.modality in known]
-    tests = [(name, getattr(modality, "unreadable", None)) for name, modality in loaded]
-    return [(name, test) for name, test in tests if test is not None]
 
 
 def _key_reader(scorer: ports.Scorer, key: str, contract: list[dict[str, Any]]) -> Rereader | None:

@@ -10,8 +10,9 @@ raw batch -> typed batch, always of the same types
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 
 from penstock.errors import BadInput, Mistake
 from penstock.records import Column
-from penstock.tables import named_files
+from penstock.tables import file_columns
 from penstock.tables.arrow_types import reading
 from penstock.tables.arrow_types.levels import (
     MISSING_NUMBER,
@@ -68,6 +69,8 @@ class Rereader:
     ----------
     column : Column
         Of the layout: its type, and in ``why`` the way of writing that training found.
+    roots : sequence of Path
+        Below which files are, that the column names.
 
     Attributes
     ----------
@@ -75,10 +78,14 @@ class Rereader:
         Of every batch.
     num_unread : int
         Values so far that are no value of the type, and are therefore missing.
+    lost : list of str
+        Why each file that the last batch names could not be read; empty where it could.
     """
 
-    def __init__(self, column: Column):
+    def __init__(self, column: Column, roots: Sequence[Path] = ()):
         self.column = column
+        self.roots = roots
+        self.lost: list[str] = []
         self.target = stored(column)
         self.num_unread = 0
         self._read: Read | None = None
@@ -91,6 +98,7 @@ class Rereader:
         BadInput
             When the column is of another type, or holds hardly any value of it.
         """
+        self.lost = []
         if pa.types.is_dictionary(raw.type):
             raw = raw.cast(raw.type.value_type)
         if pa.types.is_null(raw.type):
@@ -126,13 +134,13 @@ class Rereader:
 
     def _from_files(self, raw: pa.ChunkedArray) -> pa.ChunkedArray:
         """Content of the files that are named; what is not there is missing, and counted."""
-        found = named_files.contents(raw, self.column.name, lenient=True)
-        num_named = len(raw) - trimmed(raw).null_count
-        num_read = len(found) - found.null_count
-        if num_named >= LEAST_VALUES and num_read < LEAST_SHARE * num_named:
-            raise BadInput(self._wrong("hardly any value names a file, or is base64"))
-        self.num_unread += num_named - num_read
-        return pa.chunked_array([found])
+        found, self.lost = file_columns.read(raw, self.roots)
+        num_lost = sum(map(bool, self.lost))
+        num_named = len(found) - found.null_count + num_lost
+        if num_named >= LEAST_VALUES and num_lost > LEAST_SHARE * num_named:
+            raise BadInput(file_columns.none_read(raw, self.lost, f"column {self.column.name}"))
+        self.num_unread += num_lost
+        return found
 
     def _settled(self, found: Levels) -> Read | None:
         """How text becomes values: as training read it, else as most of these values say."""

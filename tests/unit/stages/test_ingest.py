@@ -23,7 +23,7 @@ class Handed:
         self.schema = table.schema
         self.kinds = kinds or {}
         self.unreadable = list(unreadable)
-        self.description = "handed"
+        self.description, self.roots = "handed", ()
         self._table = table
 
     def fingerprint(self):

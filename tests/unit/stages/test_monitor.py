@@ -91,6 +91,7 @@ class Rows:
 
     kinds = {}
     unreadable = []
+    roots = ()
 
     def __init__(self, table):
         self.table, self.schema, self.description = table.combine_chunks(), table.schema, "rows"

@@ -77,7 +77,7 @@ class FakeSource:
     def __init__(self, *batches, schema=None):
         self.parts = [pa.RecordBatch.from_pydict(batch) for batch in batches]
         self.schema = schema or self.parts[0].schema
-        self.description, self.kinds, self.unreadable = "new rows", {}, []
+        self.description, self.kinds, self.unreadable, self.roots = "new rows", {}, [], ()
 
     def fingerprint(self):
         return ""

@@ -42,6 +42,7 @@ class Handed:
 
     kinds: dict = {}
     unreadable: list = []
+    roots = ()
     description = "handed"
 
     def __init__(self, table):

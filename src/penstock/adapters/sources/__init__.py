@@ -3,7 +3,8 @@
 ``spec.Data`` and the folder of ``pipeline.yaml`` -> :class:`penstock.ports.Source`
 
 Opening reads headers, footers and listings (JSON lines are read through once, because their
-keys may differ from line to line), and reports every mistake that it finds there at once.
+keys may differ from line to line), and reports every mistake that it finds there at once. First
+rows tell whether a column names files.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock.adapters import address
-from penstock.adapters.sources import files, location, place
+from penstock.adapters.sources import files, location, named, place
 from penstock.errors import BadInput, Mistake
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def open_source(data: spec.Data, folder: Path) -> ports.Source:
     if address.is_database(address.filled(url, "data.source")):
         from penstock.adapters.sources import sql
 
-        return sql.open_query(url, table, data.query, folder)
+        return named.noticed(sql.open_query(url, table, data.query, folder), data)
     if data.query:
         raise BadInput(
             Mistake(
@@ -67,7 +68,8 @@ def open_source(data: spec.Data, folder: Path) -> ports.Source:
             from penstock.adapters.sources import media
 
             return media.by_class(data.source, inside)
-    return _open_tables(data, location.tables(data.source, start, path, data.format))
+    tables = _open_tables(data, location.tables(data.source, start, path, data.format))
+    return named.noticed(tables, data)
 
 
 def _open_tables(data: spec.Data, found: files.Found) -> ports.Source:

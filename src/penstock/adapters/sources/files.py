@@ -93,6 +93,7 @@ class TableFiles:
         self.schema = schema
         self.kinds: dict[str, str] = {}
         self.unreadable: list[tuple[str, str]] = []
+        self.roots = found.place.folders()
         self.description = f"{what} {found.title}"
 
     def fingerprint(self) -> str:

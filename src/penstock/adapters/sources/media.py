@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -76,6 +77,7 @@ class MediaSource:
             self._kind: self._kind,
         }
         self.unreadable = unreadable
+        self.roots: tuple[Path, ...] = ()
         self._passed_by = len(unreadable)
         self.description = f"{self._kind} files {endings.titled(source)}"
 

@@ -29,6 +29,10 @@ class Local:
         """A folder below; ``.`` is this one."""
         return Local(Path(os.path.normpath(self.root / name)))
 
+    def folders(self) -> tuple[Path, ...]:
+        """This folder, where it is one of this machine."""
+        return (self.root,)
+
     def is_file(self, name: str) -> bool:
         """Whether there is a file of this name."""
         return (self.root / name).is_file()
@@ -92,6 +96,10 @@ class Remote:
         """A folder below; ``.`` is this one."""
         root = self._root if name == "." else self._path(name)
         return Remote(self._files, root, self._address, self._query)
+
+    def folders(self) -> tuple[Path, ...]:
+        """None: what rows name is read on this machine alone."""
+        return ()
 
     def is_file(self, name: str) -> bool:
         """Whether there is a file of this name; BadInput when nobody answers."""

@@ -80,6 +80,7 @@ class SqlSource:
         self.schema = pa.schema(list(zip(names, types, strict=True)))
         self.kinds: dict[str, str] = {}
         self.unreadable: list[tuple[str, str]] = []
+        self.roots: tuple[Path, ...] = ()
         self.description = f"{database.shown(engine)}: {title}"
 
     def fingerprint(self) -> str:
