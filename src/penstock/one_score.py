@@ -214,8 +214,10 @@ def decided(
 def reach(radius: float, layout: Layout) -> tuple[str, str]:
     """Of probable classes, or as far to either side."""
     if layout.classes:
-        said = f"Prediction sets hold each class with a probability of at least {1 - radius:.4g}"
-        return said, "1 - probability of the true class"
+        others = f", and each other one with a probability of at least {1 - radius:.4g}"
+        alone = " alone, which is the true one often enough"
+        said = f"Prediction sets hold the most probable class{others if radius else alone}"
+        return said, "1 - probability of the true class, 0 where it is the most probable"
     return f"Prediction intervals reach {radius:.4g} to either side", f"error of {layout.target}"
 
 

@@ -284,6 +284,8 @@ class Policy(Record):
         Share of rows whose truth the prediction set or interval is to hold.
     radius : float or None
         Split-conformal quantile of the nonconformity scores; None: no sets or intervals.
+    radius_rows : int
+        Validation rows that the radius was chosen on.
     """
 
     temperature: float = Field(1.0, gt=0)
@@ -293,6 +295,7 @@ class Policy(Record):
     thresholds: dict[str, float] = {}
     coverage: float = Field(0.9, gt=0, lt=1)
     radius: Number = None
+    radius_rows: int = Field(0, ge=0)
 
 
 class Findings(Record):

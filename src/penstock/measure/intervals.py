@@ -70,8 +70,10 @@ def mean_interval(values: NDArray[Any]) -> tuple[float, float]:
     return mean - wide, mean + wide
 
 
-def wilson(hits: int, total: int) -> tuple[float, float]:
+def wilson(hits: float, total: float) -> tuple[float, float]:
     """95% Wilson score interval of a share (Wilson, 1927); the whole range for no rows.
+
+    Both may be fractions, where rows count less than one.
 
     Examples
     --------

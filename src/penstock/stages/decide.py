@@ -243,4 +243,4 @@ def _promised(
     told.tables["promise"] = effects.promise_table(held, radius, coverage, rows)
     told.notes.append(f"{what}; they are to hold the truth of {coverage:.0%} of new rows.")
     told.notes.append(SAME_ROWS)
-    return policy.model_copy(update={"radius": radius})
+    return policy.model_copy(update={"radius": radius, "radius_rows": rows})

@@ -81,7 +81,8 @@ def evaluate(
         *gains(fitted.metric, target, scores, decided, others, seed),
     ]
     if policy.radius is not None:
-        checks.append(coverage(task.covered(scores, target, policy.radius), policy.coverage))
+        held = task.covered(scores, target, policy.radius)
+        checks.append(coverage(held, policy.coverage, policy.radius_rows))
     tables = {"metrics": _metrics_table(estimates, others, target)}
     figures = {"baselines": _baselines_figure(fitted.metric, estimates, others, target)}
     notes = [note for other in others.values() for note in other.notes]
@@ -219,9 +220,16 @@ def compression(model: Model, target: NDArray[Any], scores: NDArray[Any], seed: 
     )
 
 
-def coverage(held: NDArray[np.bool_], promised: float) -> Check:
-    """Share of rows whose truth the set or interval holds, less the promise; Wilson interval."""
-    share, (low, high) = float(held.mean()), wilson(int(held.sum()), len(held))
+def coverage(held: NDArray[np.bool_], promised: float, radius_rows: int) -> Check:
+    """Share of rows whose truth the set or interval holds, less the promise.
+
+    The radius was drawn too: over sets of validation rows the share varies as that of so many
+    test rows does (Vovk, 2012: it is Beta distributed). Hence the Wilson interval is of as many
+    rows as have both variances together.
+    """
+    share, test_rows = float(held.mean()), len(held)
+    rows = test_rows / (1 + test_rows / (radius_rows + 2)) if radius_rows else test_rows
+    low, high = wilson(share * rows, rows)
     return Check(
         name="coverage",
         stage="evaluate",

@@ -128,8 +128,8 @@ def decided(
 
 
 def nonconformity(scores: NDArray[np.float32], target: NDArray[np.int64]) -> NDArray[np.float64]:
-    """1 minus the probability of the true class."""
-    return 1.0 - scores[np.arange(len(target)), target].astype(np.float64)
+    """1 minus the probability of the true class; 0 where it is the most probable one."""
+    return decisions.nonconformity(scores)[np.arange(len(target)), target]
 
 
 def covered(

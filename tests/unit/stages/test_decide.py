@@ -218,12 +218,22 @@ def test_a_network_that_is_too_sure_is_tempered_and_decides_as_before(two):
 
 def test_sets_cover_what_they_promise_on_other_rows(two, three, number):
     for world in (two, three, number):
-        policy = world.decide(DecisionSpec(coverage=0.8))
+        policy = world.decide(DecisionSpec(coverage=0.9))
         model = world.model(policy)
         target = model.task.encode_target(world.test["y"], model.layout)
         held = model.task.covered(model.scores(world.test), target, policy.radius)
-        assert held.mean() == pytest.approx(0.8, abs=0.025)
+        assert held.mean() == pytest.approx(0.9, abs=0.02)
         assert "evaluate measures it" in said(policy)
+        assert policy.radius_rows == len(world.valid_table)
+
+
+def test_a_model_that_is_right_more_often_than_is_promised_names_one_class(two):
+    policy = two.decide(DecisionSpec(coverage=0.6))
+    assert policy.radius == 0
+    assert "the most probable class alone" in said(policy)
+    found = two.model(policy).predict(two.test)
+    assert not any(found["abstain"].to_numpy())
+    assert set(np.asarray(found["prediction_set"])) == {'["no"]', '["yes"]'}
 
 
 def test_too_few_rows_for_the_promise_have_no_radius(number):

@@ -5,6 +5,7 @@ from scipy import stats
 from penstock.measure.baselines import Baseline
 from penstock.measure.judging import judged
 from penstock.measure.metrics import gain
+from penstock.measure.policy import conformal
 from penstock.records import Estimate
 from penstock.spec import Gates
 from penstock.stages.evaluate import coverage, declared_metric, gains, measured
@@ -75,9 +76,23 @@ def test_metrics_of_decisions_follow_the_policy_and_not_the_most_probable_class(
 
 
 def test_coverage_is_held_against_the_promise():
-    check = coverage(np.arange(1000) < 850, 0.9)
+    check = coverage(np.arange(1000) < 850, 0.9, 0)
     assert check.value == pytest.approx(-0.05)
     wanted = stats.binomtest(850, 1000).proportion_ci(method="wilson")
     assert check.low == pytest.approx(wanted.low - 0.9)
     assert judged(check, Gates().coverage).outcome == "warn"
-    assert judged(coverage(np.arange(1000) < 890, 0.9), Gates().coverage).outcome == "pass"
+    assert judged(coverage(np.arange(1000) < 890, 0.9, 0), Gates().coverage).outcome == "pass"
+
+
+def test_a_kept_promise_is_seldom_called_broken_however_few_rows_chose_the_radius():
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(1000):
+        radius = conformal.radius(rng.random(60), 0.9)
+        found.append(coverage(rng.random(2000) <= radius, 0.9, 60))
+    outside = np.mean([not check.low <= 0 <= check.high for check in found])
+    assert 0.02 < outside < 0.08
+    warned = [judged(check, Gates().coverage).outcome == "warn" for check in found]
+    assert np.mean(warned) < 0.05
+    broken = coverage(rng.random(2000) <= 0.75, 0.9, 60)
+    assert judged(broken, Gates().coverage).outcome == "warn"

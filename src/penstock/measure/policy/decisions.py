@@ -66,14 +66,30 @@ def decided(
 
 
 def members(scores: Scores, radius: float) -> NDArray[np.bool_]:
-    """Which classes a prediction set holds, ``bool[n, classes]``: ``1 - probability <= radius``.
-
-    Split-conformal sets with the score of Sadinle, Lei and Wasserman (2019); a set may be empty.
+    """Which classes a prediction set holds, ``bool[n, classes]``: ``nonconformity <= radius``.
 
     Examples
     --------
     >>> members(np.array([[0.2, 0.8]]), 0.5).tolist()
     [[False, True]]
+    >>> members(np.array([[0.3, 0.4, 0.3]]), 0.5).tolist()
+    [[False, True, False]]
     """
-    held: NDArray[np.bool_] = 1.0 - scores.astype(np.float64) <= radius
-    return held
+    return nonconformity(scores) <= radius
+
+
+def nonconformity(scores: Scores) -> NDArray[np.float64]:
+    """How strange each class would be, ``float64[n, classes]``: 1 minus its probability, and 0 for
+    the most probable one.
+
+    The score of Sadinle, Lei and Wasserman (2019), whose sets are empty where a good model is a
+    little less sure than usual: that helps nobody. Here the most probable class is always in.
+
+    Examples
+    --------
+    >>> nonconformity(np.array([[0.25, 0.75]])).tolist()
+    [[0.75, 0.0]]
+    """
+    strange = 1.0 - scores.astype(np.float64)
+    np.put_along_axis(strange, scores.argmax(axis=1)[:, None], 0.0, axis=1)
+    return strange

@@ -138,3 +138,9 @@ def test_sets_hold_the_probable_classes():
     scores = np.array([[0.5, 0.3, 0.2], [0.9, 0.06, 0.04], [0.4, 0.35, 0.25]])
     held = members(scores, 0.7)
     assert held.tolist() == [[True, True, False], [True, False, False], [True, True, False]]
+
+
+def test_a_set_always_holds_the_most_probable_class():
+    scores = np.array([[0.9, 0.06, 0.04], [0.4, 0.35, 0.25], [0.5, 0.5, 0.0]])
+    assert members(scores, 0.0).sum(axis=1).tolist() == [1, 1, 1]
+    np.testing.assert_array_equal(members(scores, 0.0).argmax(axis=1), scores.argmax(axis=1))
