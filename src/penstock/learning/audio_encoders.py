@@ -13,6 +13,9 @@ SMALLEST = 8
 STRETCH, SHIFT, SLIDE = 0.15, 0.1, 0.03
 """While learning: how much faster or slower, how far earlier or later (of the whole), how much
 lower or higher (of the bands) a sound may become (house choice)."""
+TRACT = 0.12
+"""While learning: by how much of their height bands are spread or drawn together, from the lowest
+one (house choice, measured on speakers that training did not hear)."""
 NOISE_FLOOR = 0.5
 """While learning: how loud the noise under a sound may become, of its range (house choice)."""
 MASKED = 0.15
@@ -26,9 +29,10 @@ class ResidualSound(nn.Module):
     """A small residual convolutional network over a log-mel spectrogram (He et al., 2016).
 
     Reads ``mels``: ``uint8[batch, bands, frames]``, and ``level``: ``float32[batch]``. While
-    learning, a sound is played a little faster or slower, earlier or later, lower or higher,
-    over a noise floor, and a band and a stretch of time are hidden (SpecAugment, Park et al.,
-    2019): a network that has heard few voices would otherwise learn those. Of the last layer the
+    learning, a sound is played a little faster or slower, earlier or later, lower or higher, as by
+    a smaller or larger body (Jaitly and Hinton, 2013), over a noise floor, and a band and a stretch
+    of time are hidden (SpecAugment, Park et al., 2019): a network that has heard few voices would
+    otherwise learn those. Of the last layer the
     mean over time and the largest value count, of low and of high bands.
 
     Parameters
@@ -78,15 +82,17 @@ class ResidualSound(nn.Module):
 
 
 def warped(mels: Tensor) -> Tensor:
-    """Each spectrogram ``[batch, 1, bands, frames]`` faster or slower, moved in time and pitch.
+    """Each spectrogram ``[batch, 1, bands, frames]`` faster or slower, moved in time and pitch, its
+    bands spread or drawn together.
 
     What comes in from outside is silence.
     """
     count, device = len(mels), mels.device
-    faster, later, higher = torch.rand(3, count, device=device) * 2 - 1
+    faster, later, higher, smaller = torch.rand(4, count, device=device) * 2 - 1
     places = torch.zeros(count, 2, 3, device=device)
     places[:, 0, 0], places[:, 0, 2] = 1 + STRETCH * faster, 2 * SHIFT * later
-    places[:, 1, 1], places[:, 1, 2] = 1.0, 2 * SLIDE * higher
+    places[:, 1, 1] = 1 + TRACT * smaller
+    places[:, 1, 2] = TRACT * smaller + 2 * SLIDE * higher  # the lowest band lies at -1
     grid = F.affine_grid(places, list(mels.shape), align_corners=False)
     return F.grid_sample(mels, grid, align_corners=False)
 
