@@ -5,6 +5,8 @@ What a layer learnt before stays as it is; only the thin matrices A and B learn.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -58,5 +60,5 @@ def adapt(network: nn.Module) -> int:
         parameter.requires_grad_(False)
     found = [layer for layer in network.modules() if type(layer) in (nn.Linear, Conv1D)]
     for layer in found:
-        parametrize.register_parametrization(layer, "weight", LowRank(layer.weight))
+        parametrize.register_parametrization(layer, "weight", LowRank(cast(Tensor, layer.weight)))
     return len(found)
