@@ -162,7 +162,8 @@ class Stressed(Bench):
         for stress in modality.STRESSES:
             for strength in stress.strengths:
                 value = modality.stressed(made, state, stress.name, strength, rng)
-                shown.append((stress.clause(name, strength), value))
+                if not value.equals(made):
+                    shown.append((stress.clause(name, strength), value))
         return shown
 
     def flipped(self, after: Answers) -> float:

@@ -14,11 +14,17 @@ FORMATS = {
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")
 MEDIA = {
     **dict.fromkeys(
-        (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"),
+        (
+            ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp",
+            ".avif", ".jp2", ".pbm", ".pgm", ".ppm", ".pnm",
+        ),
         "image",
     ),
-    **dict.fromkeys((".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".au"), "audio"),
-}
+    **dict.fromkeys(
+        (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf"),
+        "audio",
+    ),
+}  # fmt: skip
 """Kind of media by ending."""
 
 

@@ -90,7 +90,9 @@ def init(
         contract = propose(rows, layout, data.sensitive)
         snapshot = snapshot.model_copy(update={"layout": layout})
         written = write_project(folder, snapshot, data, contract, force)
-    for note in snapshot.evidence.notes:
+    unreadable = next(c for c in snapshot.evidence.checks if c.name == "unreadable_rows")
+    lost = [unreadable.why] if unreadable.value else []
+    for note in [*snapshot.evidence.notes, *lost]:
         tell(f"note: {note}")
     for path in written:
         print(short(path))

@@ -54,8 +54,17 @@ def tinted(pixels: NDArray[np.uint8], tints: NDArray[np.float64]) -> str:
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def played(wave: Wave, rate: int) -> str:
-    """A recording's loudest seconds as a base64 WAV file of 16 bits, at full scale.
+def played(wave: Wave, rate: int, gain: float = 0.0) -> str:
+    """A recording's loudest seconds as a base64 WAV file of 16 bits.
+
+    Parameters
+    ----------
+    wave : float32[n]
+        Full scale is 1.
+    rate : int
+        Samples a second.
+    gain : float
+        Decibels by which it is made louder; less where its peaks would be cut off.
 
     Examples
     --------
@@ -66,7 +75,8 @@ def played(wave: Wave, rate: int) -> str:
     rate = min(rate, PLAYED_RATE)
     short = resampled(part, rate)
     peak = max(float(np.abs(short).max(initial=0.0)), 1e-9)
-    whole = np.rint(short / peak * 32_000).astype("<i2").tobytes()
+    times = min(10 ** (gain / 20), 1 / peak)
+    whole = np.rint(short * times * 32_000).astype("<i2").tobytes()
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, 2 * rate, 2, 16)
     body = b"WAVE" + form + struct.pack("<4sI", b"data", len(whole)) + whole
     file = struct.pack("<4sI", b"RIFF", len(body)) + body

@@ -21,6 +21,9 @@ from PIL import Image, ImageOps
 
 MAX_PIXELS = 50_000_000
 """An image of more pixels is a decompression bomb, not an example (house choice)."""
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM")
+"""What is decoded, whatever a file's name ends with: no format that asks another program, as
+Pillow asks Ghostscript for EPS."""
 BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, TypeError, IndexError, KeyError, struct.error,
     zlib.error, MemoryError, OverflowError, Image.DecompressionBombError,
@@ -86,7 +89,7 @@ def read(content: bytes, side: int = 0) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # measured below
             warnings.simplefilter("ignore", UserWarning)  # odd metadata does not matter
-            image = Image.open(io.BytesIO(content))
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise Unreadable(f"{width} x {height} pixels are more than {MAX_PIXELS}")

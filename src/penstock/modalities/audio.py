@@ -48,8 +48,8 @@ NUM_COEFFICIENTS = 13
 NUM_PARTS = 4
 """Stretches of time in which they see them (house choice)."""
 
-MAGIC = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b".snd")
-"""First bytes of FLAC, Ogg, MP3 and AU; WAV and AIFF are told by two marks."""
+MAGIC = (b"fLaC", b"OggS", b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2", b".snd", b"caff")
+"""First bytes of FLAC, Ogg, MP3, AU and CAF; WAV and AIFF are told by two marks."""
 NUM_LOOKED_AT = 100
 """Values that are looked at to recognise a column (house choice)."""
 
@@ -206,6 +206,12 @@ def plain(column: pa.ChunkedArray, state: State) -> NDArray[np.float64]:
     return np.column_stack([*parts, arrays["level"]])
 
 
+PLAYED_LEVEL, MOST_GAIN = -20.0, 60.0
+"""Decibels of full scale to which a usual recording is brought where it is played, all others by
+as much, and the most by which it is (house choice)."""
+SPECIMEN_SECONDS, GLIDE, LOUDEST_LEVEL = 0.8, 0.6, -12.0
+"""Of a made-up recording: how long it is at most, the share that glides, and its loudness in
+decibels at most (house choice: twenty of them stand in a report)."""
 CELLS = (5, 10)
 """Parts of a spectrogram that are hidden in turn: by band, by time (house choice)."""
 
@@ -238,7 +244,7 @@ def shown(
 ) -> dict[str, Any]:
     """The spectrogram with its cells tinted, high bands on top, and the sound; for all rows the
     mean spectrogram alone."""
-    cells = tints.reshape(CELLS[0], -1)[::-1]
+    cells = tints.reshape(CELLS[0], -1)[::-1] if len(tints) else np.zeros((1, 1))
     if column is None:
         mean = np.rint(np.array(state.mean) * 255).astype(np.uint8)
         long = state.frames.count * state.frames.hop / state.rate
@@ -248,8 +254,25 @@ def shown(
     mels = encode(column, state)["mels"][0]
     found = {"picture": overlays.tinted(mels[::-1], cells)}
     if sound := heard(column[0].as_py()):
-        found["sound"] = overlays.played(_part(sound, state), state.rate)
+        gain = float(np.clip(PLAYED_LEVEL - state.level, 0, MOST_GAIN))
+        found["sound"] = overlays.played(_part(sound, state), state.rate, gain)
     return found
+
+
+def specimen(state: State) -> pa.ChunkedArray:
+    """A made-up recording of one row, as loud as training's: a note with overtones glides up, then
+    three short ones."""
+    seconds = min(state.seconds, SPECIMEN_SECONDS)
+    time = np.arange(max(sounds.FEWEST_SAMPLES, round(seconds * state.rate))) / state.rate
+    share = time / time[-1]
+    pitch = state.rate / 40 * np.where(share < GLIDE, 2 ** (2 * share / GLIDE), 3.0)
+    beats = np.where(share < GLIDE, 1.0, (share - GLIDE) * 3 / (1 - GLIDE) % 1.0 < 0.5)
+    phase = 2 * np.pi * np.cumsum(pitch) / state.rate
+    tone = sum(np.sin(n * phase) / n for n in (1, 2, 4)) * beats
+    power = max(float(np.sqrt(np.mean(np.square(tone)))), 1e-9)
+    wave = tone / power * 10 ** (min(state.level, LOUDEST_LEVEL) / 20)
+    file = sounds.wav(wave.astype(np.float32), state.rate)
+    return pa.chunked_array([pa.array([file], pa.binary())])
 
 
 LIKENESS_RATE, LIKENESS_SIDE = 8_000, 16

@@ -63,9 +63,10 @@ class State(BaseModel):
 
 MAGIC = (
     b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*",
-    b"P4", b"P5", b"P6",
+    b"P4", b"P5", b"P6", b"\0\0\0\x0cjP  ",
 )  # fmt: skip
-"""First bytes of the formats that are recognised, WebP aside."""
+"""First bytes of the formats that are recognised, WebP and AVIF aside."""
+AVIF = (b"ftypavif", b"ftypavis")
 NUM_LOOKED_AT = 100
 """Values that are looked at to recognise a column (house choice)."""
 
@@ -75,9 +76,12 @@ def recognise(column: pa.ChunkedArray, name: str) -> float:
     if not pa.types.is_binary(column.type):
         return 0.0
     values = column.drop_null().slice(0, NUM_LOOKED_AT).to_pylist()
-    known = [value[:4] == b"RIFF" and value[8:12] == b"WEBP" for value in values]
-    known = [k or value.startswith(MAGIC) for k, value in zip(known, values, strict=True)]
-    return sum(known) / max(len(known), 1)
+    return sum(map(_is_image, values)) / max(len(values), 1)
+
+
+def _is_image(content: bytes) -> bool:
+    is_webp = content[:4] == b"RIFF" and content[8:12] == b"WEBP"
+    return is_webp or content[4:12] in AVIF or content.startswith(MAGIC)
 
 
 def unreadable(column: pa.ChunkedArray | pa.Array) -> list[str]:

@@ -231,8 +231,8 @@ def _require_rows(
     targets: pa.ChunkedArray, tally: Tally, layout: Layout, source: ports.Source
 ) -> None:
     """Raise before anything is kept when the rows that are left cannot be learnt from."""
+    reasons = [f"{where}: {why}" for where, why in tally.unreadable[:5]]
     if len(targets) == 0:
-        reasons = [f"{where}: {why}" for where, why in tally.unreadable[:5]]
         raise BadInput(
             Mistake(
                 "at least one record can be read and has a target",
@@ -243,7 +243,8 @@ def _require_rows(
             )
         )
     if pc.count_distinct(targets).as_py() < 2:
-        raise BadInput(target.one_class(layout.target))
+        lost = f" but {len(tally.unreadable)} unreadable ones: {'; '.join(reasons)}"
+        raise BadInput(target.one_class(layout.target, lost if reasons else ""))
 
 
 def _quarantine(tally: Tally, store: ports.Store) -> Rows | None:

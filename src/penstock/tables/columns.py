@@ -33,7 +33,10 @@ MOST_DISTINCT = 0.5
 ID_WORDS = {"id", "uuid", "guid", "key", "index", "idx", "no", "nr", "num", "number", "code", "pk"}
 """Last word of a name by which whole numbers that never repeat are taken for identifiers."""
 
-MEDIA_ENDING = r"\.(png|jpe?g|gif|bmp|tiff?|webp|ppm|pgm|wav|flac|ogg|mp3|aiff?|au)$"
+MEDIA_ENDING = (
+    r"\.(png|jpe?g|jpe|jfif|gif|bmp|tiff?|webp|avif|jp2|p[bgpn]m"
+    r"|wave?|flac|og[ga]|opus|mp3|aiff?|au|caf)$"
+)
 """How names of images and sounds end."""
 
 NOT_FEATURES = ("identifier", "constant", "exclude")

@@ -5,6 +5,7 @@ surveys, Layout, Tally -> Evidence
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +30,7 @@ class Tally:
     num_rows: int = 0
     without_target: int = 0
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    lost_targets: Counter[str] = field(default_factory=Counter)
     targets: list[pa.ChunkedArray] = field(default_factory=list)
 
 
@@ -45,6 +47,7 @@ def evidence_of(
     if lost.rows:
         tables["could_not_be_read"] = lost
     notes = [f"Task {goal.task}: {goal.why}."]
+    notes += _lost_classes(layout, tally)
     if tally.without_target:
         notes.append(
             f"{tally.without_target} rows have no value of the target {layout.target} and were"
@@ -56,6 +59,15 @@ def evidence_of(
         figures={"target": _target_figure(layout, targets)},
         notes=notes,
     )
+
+
+def _lost_classes(layout: Layout, tally: Tally) -> list[str]:
+    """The classes of which no record can be read: nothing else would tell of them."""
+    gone = {name: n for name, n in tally.lost_targets.items() if name not in layout.classes}
+    if not layout.classes or not gone:
+        return []
+    shown = ", ".join(f"{name} ({count})" for name, count in list(gone.items())[:MOST_BARS])
+    return [f"Classes of which no record can be read, so that no model knows them: {shown}."]
 
 
 def _num_rows(tally: Tally) -> Check:

@@ -203,11 +203,11 @@ def _levels(name: str, typed: pa.ChunkedArray) -> list[Mistake]:
     ]
 
 
-def one_class(name: str) -> Mistake:
-    """The mistake of a target that is the same everywhere."""
+def one_class(name: str, but: str = "") -> Mistake:
+    """The mistake of a target that is the same everywhere, ``but`` for rows that are lost."""
     return Mistake(
         "a target has at least two classes or values",
-        "one value in all rows",
+        f"one value in all rows{but}",
         f"data.target: {name}",
         "name another target, or add the rows of the other class",
     )

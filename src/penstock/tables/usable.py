@@ -90,7 +90,10 @@ class Usable:
         readable = why == ""
         for row in np.flatnonzero(~readable).tolist():
             self.tally.unreadable.append((self._called(batch, row, at_fault[row]), why[row]))
-        known = np.asarray(pc.is_valid(table.column(self.layout.target)))
+        target = table.column(self.layout.target)
+        lost_targets = pc.cast(target.filter(pa.array(~readable)), pa.string()).drop_null()
+        self.tally.lost_targets.update(lost_targets.to_pylist())
+        known = np.asarray(pc.is_valid(target))
         self.tally.without_target += int((readable & ~known).sum())
         keep = readable & known
         return table if keep.all() else table.filter(pa.array(keep))

@@ -261,6 +261,24 @@ def test_one_folder_for_each_class(tmp_path):
     assert [where for where, _ in source.unreadable] == ["stray.png"]
 
 
+def test_files_of_other_endings_are_told(tmp_path, caplog):
+    media(tmp_path, "pics/cat/1.png", "pics/dog/1.jfif", "pics/cat/2.heic", "pics/dog/Thumbs.db")
+    assert len(rows(opened(tmp_path, "pics"))) == 2
+    (told,) = caplog.messages
+    assert "2 files were passed by" in told
+    assert ".heic 1" in told
+
+
+def test_a_table_beside_its_files_is_the_source_of_a_folder(tmp_path):
+    media(tmp_path, "shop/img/1.png", "shop/img/2.png")
+    (tmp_path / "shop/rows.csv").write_text("photo,label\nimg/1.png,a\nimg/2.png,b\n")
+    assert opened(tmp_path, "shop").kinds == {"photo": "image"}
+    media(tmp_path, "shop/more/3.png")
+    other = open_source(Data(source="shop", target="label"), tmp_path)
+    assert other.schema.names == ["label", "path", "image"]  # two folders are two classes
+    assert open_source(Data(source="shop", target="photo"), tmp_path).schema.names[0] == "photo"
+
+
 def test_deeper_folders_want_a_pattern(tmp_path):
     media(tmp_path, "pics/train/cat/1.png")
     assert "pics/{split}/{label}/{name}.png" in str(mistakes(tmp_path, "pics"))

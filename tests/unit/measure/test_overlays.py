@@ -35,12 +35,22 @@ def test_colours_are_kept():
     assert pixels_of(overlays.tinted(red, np.zeros((1, 1))))[0, 0].tolist() == [200, 0, 0]
 
 
-def test_what_is_played_is_short_at_full_scale_and_of_the_loudest_part():
+def test_what_is_played_is_short_and_of_the_loudest_part():
     wave = np.zeros(10 * 44_100, np.float32)
     wave[8 * 44_100 : 9 * 44_100] = 0.01 * np.sin(np.arange(44_100) * 0.1)
-    text = overlays.played(wave, 44_100)
+    text = overlays.played(wave, 44_100, gain=60)
     heard, rate = soundfile.read(io.BytesIO(base64.b64decode(text)))
     assert rate == 16_000
     assert len(heard) == 6 * 16_000
     assert 0.9 < np.abs(heard).max() <= 1
     assert len(text) < 400_000
+
+
+def test_a_quieter_recording_is_played_quieter():
+    def loud(times, gain):
+        wave = (times * np.sin(np.arange(8_000) * 0.1)).astype(np.float32)
+        text = overlays.played(wave, 8_000, gain)
+        return np.abs(soundfile.read(io.BytesIO(base64.b64decode(text)))[0]).max()
+
+    assert loud(0.1, 6) / loud(0.05, 6) == pytest.approx(2, rel=1e-2)
+    assert loud(0.1, 6) / loud(0.1, 0) == pytest.approx(10**0.3, rel=1e-2)

@@ -198,3 +198,16 @@ def saved_again(content):
     buffer = io.BytesIO()
     soundfile.write(buffer, 0.4 * wave, rate, format="FLAC")
     return buffer.getvalue()
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.3, 5.0])
+def test_a_made_up_sound_is_as_loud_as_trainings_and_every_stress_changes_it(seconds):
+    state = learn(*(tone(300, seconds, loudness=0.2) for _ in range(3)))
+    made = audio.specimen(state)
+    heard = audio.heard(made[0].as_py())
+    assert sounds.level(heard.wave) == pytest.approx(max(state.level, sounds.SILENCE), abs=0.1)
+    assert heard.seconds <= 0.81
+    rng = np.random.default_rng(0)
+    for stress in audio.STRESSES:
+        changed = audio.stressed(made, state, stress.name, stress.strengths[-1], rng)
+        assert not changed.equals(made), stress.name

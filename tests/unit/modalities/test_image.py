@@ -213,3 +213,19 @@ def test_a_thumbnail_is_what_baselines_see():
     found = image.plain(column(png(GREY), None), state)
     assert found.shape == (2, 64)
     assert (found == 51).all()
+
+
+def test_no_other_program_is_asked_to_read_a_file():
+    held = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(held, "EPS")  # Pillow asks Ghostscript to read it
+    column = pa.chunked_array([pa.array([held.getvalue()], pa.binary())])
+    assert image.unreadable(column) == ["cannot identify image file"]
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEG2000", "WEBP", "MPO", "TIFF", "PPM", "GIF", "BMP"])
+def test_files_are_told_by_their_content(kind):
+    held = io.BytesIO()
+    Image.new("RGB", (9, 9), (200, 0, 0)).save(held, kind)
+    column = pa.chunked_array([pa.array([held.getvalue()], pa.binary())])
+    assert image.recognise(column, "photo") == 1
+    assert image.unreadable(column) == [""]

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from PIL import Image
 
@@ -392,6 +393,20 @@ def test_images_in_a_table_are_recognised_by_their_bytes(tmp_path):
 def test_all_images_broken(tmp_path):
     message = refused(tmp_path, pictures([b"x"] * 20), target="label", kinds=KINDS)
     assert "20 unreadable" in message
+
+
+def test_a_class_whose_records_are_all_broken_is_told_by_name(tmp_path):
+    table = pictures([png(i) for i in range(20)])
+    labels = pa.array(["a", "b", "gone", "b"] * 5)
+    broken = pa.array([b"x" if name == "gone" else png(1) for name in labels.to_pylist()])
+    table = table.set_column(table.column_names.index("label"), "label", labels)
+    table = table.set_column(table.column_names.index("image"), "image", broken)
+    snapshot, _ = taken(tmp_path, table, target="label", kinds=KINDS)
+    assert snapshot.layout.classes == ["a", "b"]
+    assert any("gone (5)" in note for note in snapshot.evidence.notes)
+    two = table.filter(pc.not_equal(table["label"], "b"))
+    message = refused(tmp_path / "two", two, target="label", kinds=KINDS)
+    assert "one value in all rows but 5 unreadable ones" in message
 
 
 def test_a_number_in_a_path_can_be_a_regression(tmp_path):

@@ -64,7 +64,7 @@ def open_source(data: spec.Data, folder: Path) -> ports.Source:
         return media.by_pattern(data.source, start, path)
     if data.format in ("files", "auto") and start.is_folder(path):
         inside = start.inside(path)
-        if data.format == "files" or location.is_media_folder(inside):
+        if data.format == "files" or location.is_media_folder(inside, data.target):
             from penstock.adapters.sources import media
 
             return media.by_class(data.source, inside)

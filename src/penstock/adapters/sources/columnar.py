@@ -17,8 +17,8 @@ from penstock.errors import BadInput, Mistake
 if TYPE_CHECKING:
     from penstock.ports import Progress
 
-BATCH_ROWS = 65_536
-"""Rows in one batch (house choice)."""
+BATCH_ROWS, FILE_ROWS = 65_536, 256
+"""Rows in one batch, without and with a column of files' content (house choice)."""
 
 
 class ParquetSource(files.TableFiles):
@@ -44,13 +44,21 @@ class ParquetSource(files.TableFiles):
             When a page inside a file is damaged.
         """
         done = 0
+        most = FILE_ROWS if any(map(_holds_bytes, self.schema.types)) else BATCH_ROWS
         for name in self._found.names:
             with _parquet(self._found, name) as file:
-                for batch in file.iter_batches(batch_size=BATCH_ROWS):
+                for batch in file.iter_batches(batch_size=most):
                     done += batch.num_rows
                     yield _as(batch, self.schema, partitions(name))
                     if progress:
                         progress(done, self._num_rows, "rows")
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    """Whether values may be large: bytes, alone or in a struct."""
+    if pa.types.is_struct(kind):
+        return any(_holds_bytes(field.type) for field in kind)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
 @contextmanager

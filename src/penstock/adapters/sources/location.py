@@ -108,17 +108,17 @@ def fixed_part(source: str) -> str:
     return "/".join(fixed) or ("/" if source.startswith("/") else ".")
 
 
-def media_inside(place: Place) -> list[str]:
-    """Media files below a folder, sorted."""
-    return [name for name in place.files() if suffix(name) in MEDIA]
+def is_media_folder(place: Place, target: str) -> bool:
+    """Whether a folder's rows are its media files, and not those of a table that names them.
 
-
-def is_media_folder(place: Place) -> bool:
-    """Whether a folder's rows are its media files: some in subfolders, or no table beside them."""
+    They are where no table lies beside them, and where several subfolders stand for the classes
+    of the target ``label``.
+    """
     names = place.files()
-    files = [name for name in names if suffix(name) in MEDIA]
-    has_tables = any("/" not in name and ending_of(name) in FORMATS for name in names)
-    return any("/" in name for name in files) or (bool(files) and not has_tables)
+    folders = {name.partition("/")[0] for name in names if suffix(name) in MEDIA and "/" in name}
+    if not any("/" not in name and ending_of(name) in FORMATS for name in names):
+        return any(suffix(name) in MEDIA for name in names)
+    return len(folders) > 1 and target == "label"
 
 
 def format_of(names: Iterable[str], data: spec.Data) -> str:

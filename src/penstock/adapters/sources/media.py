@@ -6,7 +6,9 @@ files -> record batches: the groups as strings, ``path``, and the encoded bytes 
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,8 @@ from penstock.errors import BadInput, Mistake
 if TYPE_CHECKING:
     from penstock.adapters.sources.place import Place
     from penstock.ports import Progress
+
+log = logging.getLogger(__name__)
 
 BATCH_FILES = 1024
 BATCH_BYTES = 1 << 26
@@ -241,7 +245,19 @@ def by_class(source: str, place: Place) -> MediaSource:
     BadInput
         No media file, or files deeper than one subfolder.
     """
-    names = location.media_inside(place)
+    every = place.files()
+    names = [name for name in every if endings.suffix(name) in endings.MEDIA]
+    others = Counter(
+        endings.suffix(name) or "no ending"
+        for name in every
+        if endings.suffix(name) not in endings.MEDIA
+    )
+    if names and others:
+        counts = ", ".join(f"{ending} {count}" for ending, count in others.most_common(5))
+        log.warning(
+            "%s: %d files were passed by that end as no image or sound does: %s.",
+            endings.titled(source), others.total(), counts,
+        )  # fmt: skip
     if not names:
         raise BadInput(
             Mistake(
