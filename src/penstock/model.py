@@ -18,6 +18,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -202,6 +203,17 @@ class Learnt:
         }
         return cls(layout, columns, value["target"], spec, pretrained)
 
+    @classmethod
+    def read(
+        cls, weights: Path, state: Path, place: Callable[[str, str], Opened] | None = None
+    ) -> Learnt:
+        """Read a state file, and the arrays that stand beside the weights."""
+        learnt = cls.from_json(state.read_text(encoding="utf-8"), str(state), place)
+        with safe_open(weights, framework="np") as file:
+            names = [name for name in file.keys() if name.startswith(KEPT)]  # noqa: SIM118
+            arrays = {name[len(KEPT) :]: file.get_tensor(name) for name in sorted(names)}
+        return replace(learnt, arrays=arrays)
+
 
 def reading(column: Column, spec: ModelSpec, pretrained: dict[str, Opened]) -> Modality:
     """What reads a column: its modality, with its pretrained network if it has one."""
@@ -277,10 +289,8 @@ class Model:
         """
         beside = state.parent / FOLDER
         place = place or (lambda _, name: Opened(beside / name, name))
-        learnt = Learnt.from_json(state.read_text(encoding="utf-8"), str(state), place)
-        tensors = load_file(weights)
-        kept = {name: tensors.pop(name).numpy() for name in sorted(tensors) if name[:5] == KEPT}
-        learnt = replace(learnt, arrays={name[5:]: array for name, array in kept.items()})
+        learnt = Learnt.read(weights, state, place)
+        tensors = {n: t for n, t in load_file(weights).items() if not n.startswith(KEPT)}
         with torch.random.fork_rng(devices=[]):  # drawn before they are read
             network = learnt.network()
         network.load_state_dict(tensors)

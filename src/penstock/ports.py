@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from penstock.model import Learnt
     from penstock.records import Blob, Column, Layout, Rows
 
 K = TypeVar("K")
@@ -147,6 +148,10 @@ class Scorer(Protocol):
     @property
     def reads(self) -> list[Column]:
         """The columns that a prediction needs."""
+
+    @property
+    def learnt(self) -> Learnt:
+        """What training rows taught it, without any weight."""
 
     def predict(self, batches: Iterable[tuple[K, pa.Table]]) -> Iterator[tuple[K, pa.Table]]:
         """Predictions for each batch of typed rows, in order, beside what came with it."""

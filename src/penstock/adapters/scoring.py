@@ -28,6 +28,8 @@ from penstock.records import Column, Layout, Policy
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from penstock.model import Learnt
+
 K = TypeVar("K")
 WAITING = 2
 """Batches that are read ahead while the model works (house choice: one each way)."""
@@ -55,6 +57,14 @@ class PackagedScorer:
         """What the model was trained on."""
         text = (self.package / "artifacts" / "state.json").read_text(encoding="utf-8")
         return Layout.model_validate(json.loads(text)["layout"])
+
+    @cached_property
+    def learnt(self) -> Learnt:
+        """What its state file and the arrays beside its weights hold."""
+        from penstock.model import STATE, WEIGHTS, Learnt
+
+        folder = self.package / "artifacts"
+        return Learnt.read(folder / WEIGHTS, folder / STATE)
 
     @cached_property
     def reads(self) -> list[Column]:

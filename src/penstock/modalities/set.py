@@ -218,7 +218,8 @@ def stressed(
 ) -> pa.ChunkedArray:
     """Cells with an unknown member, with one member only, missing or exchanged."""
     if name == "missing":
-        return shifts.emptied(column, strength, rng)
+        nothing = pa.scalar("", column.type)  # no member, where a null may be filled in
+        return shifts.replaced(column, strength, nothing, rng)
     if name == "exchanged":
         return shifts.exchanged(column, strength, rng)
     if name == "fewer":

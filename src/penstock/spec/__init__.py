@@ -270,15 +270,17 @@ class Pipeline(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _ordered(cls, value: Any) -> Any:
-        """Rows of a user are ordered by ``data.time`` where the split names no column."""
+    def _of_users(cls, value: Any) -> Any:
+        """Rows of users are named by who took, and ordered by ``data.time`` where the split names
+        no column."""
         if not isinstance(value, dict) or not isinstance(value.get("data"), dict):
             return value
         data, split = value["data"], value.get("split") or {}
-        if not isinstance(split, dict) or not (data.get("user") and data.get("time")):
+        if not data.get("user") or not isinstance(split, dict):
             return value
+        value = value | {"data": data | {"key": data.get("key") or data["user"]}}
         by_time = split.get("strategy", "auto") in ("auto", "per_user", "time")
-        if by_time and not split.get("column"):
+        if by_time and data.get("time") and not split.get("column"):
             return value | {"split": split | {"column": data["time"]}}
         return value
 

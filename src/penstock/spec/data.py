@@ -90,7 +90,9 @@ class Data(Part):
         [], description="For a ranking: columns that are known when a list is asked for."
     )
     sensitive: list[str] = Field([], description="Columns whose groups are compared.")
-    key: str = Field("", description="Column that names a row, by which labels come later.")
+    key: str = Field(
+        "", description="Column that names a row, by which labels come later; ranking: the user."
+    )
     time: str = Field("", description="Column that says when a row is from, for windows.")
     features: dict[str, Feature] = Field(
         {}, description="Columns whose modality is said here instead of inferred."

@@ -106,12 +106,19 @@ def monitor(
     progress(0, 4, "rows")
     raw, span = _rows(watch, scorer.layout, current, window)
     task = tasks.load(scorer.layout.task)
-    raw = task.requests(raw, scorer.layout) if task.requests is not None else raw
+    came = set(raw.column_names)
+    if task.requests is not None:
+        raw = task.requests(arriving.of_users(raw, scorer.layout), scorer.learnt)
+        _require(raw, "a window holds something that the model was not trained on", current)
     needed = {column.name for column in scorer.reads}
     typed, absent, unread = arriving.typed(raw, _columns(watch, scorer), needed, current.roots)
     progress(1, 4, f"scores of {typed.num_rows} rows")
     answers = _scored(watch, scorer, raw, typed)
     later = arriving.read_whole(labels) if labels is not None else None
+    if later is not None and task.requests is not None:
+        later = task.requests(arriving.of_users(later, scorer.layout), scorer.learnt)
+    made = [name for name in typed.column_names if name not in came and name not in absent]
+    typed = typed.drop_columns(made)  # what was made of the rows here is no drift of them
     truth = arriving.truth(raw, scorer.layout, watch.data.key, later)
     signal = None if scorer.layout.classes else task.signal(answers.scores)
     found = Found(span.name, typed, absent, unread, answers, *truth, signal)
@@ -154,12 +161,14 @@ def _rows(watch: Watch, layout: Layout, current: Source, window: str) -> tuple[p
         times = arriving.read_as(raw[time], clock(layout, time))[0]
         span = span or last_whole(times, every)
         raw = raw.filter(span.holds(times))
-    if not raw.num_rows:
-        rule = "a window has rows"
-        found = f"none in {span.name}" if span else "none at all"
-        remedy = "name another window, or another source of new rows: --current"
-        raise BadInput(Mistake(rule, found, current.description, remedy))
+    _require(raw, "a window has rows", current, f"none in {span.name}" if span else "none at all")
     return raw, span or Window(f"rows-{sha256(current.fingerprint().encode()).hexdigest()[:12]}")
+
+
+def _require(rows: pa.Table, rule: str, source: Source, found: str = "no such row") -> None:
+    if not rows.num_rows:
+        remedy = "name another window, or another source of new rows: --current"
+        raise BadInput(Mistake(rule, found, source.description, remedy))
 
 
 def _columns(watch: Watch, scorer: Scorer) -> list[Column]:

@@ -91,6 +91,17 @@ def typed(
     return pa.table(found), missing, unread
 
 
+def of_users(raw: pa.Table, layout: Layout) -> pa.Table:
+    """Who took what, and how well, in the types of the layout, as far as it is told."""
+    read = [layout.features[0], layout.column(layout.target)]
+    read += [layout.column(name) for name in layout.named("feedback")]
+    for column in read:
+        if column.name in raw.column_names:
+            place = raw.column_names.index(column.name)
+            raw = raw.set_column(place, column.name, read_as(raw[column.name], column)[0])
+    return raw
+
+
 def truth(
     raw: pa.Table, layout: Layout, key: str = "", later: pa.Table | None = None
 ) -> tuple[NDArray[np.bool_], NDArray[Any], int]:

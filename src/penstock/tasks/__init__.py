@@ -83,8 +83,9 @@ class Task(Protocol):
     """From the divided rows, by part, to examples, their layout and what is said of them; None:
     rows are examples."""
 
-    requests: Callable[[pa.Table, Layout], pa.Table] | None
-    """The same for raw rows of a later window, as far as they are there; None: as they stand."""
+    requests: Callable[[pa.Table, Learnt], pa.Table] | None
+    """The same for raw rows of a later window, by what a package has learnt; None: as they
+    stand."""
 
     quantities: Callable[[Scored, Groups], Quantities] | None
     """What is compared between groups, beside the declared metric and the mean loss; None: rates

@@ -84,11 +84,11 @@ def examples(
     return made(parts, layout)
 
 
-def requests(raw: pa.Table, layout: Layout) -> pa.Table:
+def requests(raw: pa.Table, learnt: Any) -> pa.Table:
     """Later rows of users, one a user; as they stand where they bring their past."""
-    from penstock.measure.ranking.examples import asked
+    from penstock.measure.ranking.requests import asked
 
-    return asked(raw, layout)
+    return asked(raw, learnt)
 
 
 def encode_target(column: pa.ChunkedArray, layout: Layout) -> NDArray[np.int64]:
@@ -120,9 +120,8 @@ def learn(
 
     num_items = len(layout.catalogue)
     taken = target[:, 0]
-    users, starts, items = past_of_users(train, layout)
+    users, arrays = past_of_users(train, layout)
     found: dict[str, Any] = {"users": users, "past": layout.features[-1].name}
-    arrays: dict[str, NDArray[Any]] = {"past_starts": starts, "past_items": items}
     arrays["popularity"] = np.bincount(taken[taken >= 0], minlength=num_items).astype(np.float32)
     states, read = _of_items(train, taken, layout, spec)
     return found | {"items": states}, arrays | read
@@ -311,14 +310,14 @@ def signal(scores: NDArray[Any]) -> NDArray[np.float64]:
 def simpler(model: Any, train: pa.Table, test: pa.Table, seed: int) -> dict[str, Baseline]:
     """Popularity, item neighbours, matrix factorisation."""
     from penstock.measure.ranking import recommenders
+    from penstock.measure.ranking.examples import known_of
 
-    arrays, num_items = model.learnt.arrays, len(model.layout.catalogue)
-    starts = arrays["past_starts"]
-    longest = int(np.diff(starts).max(initial=1))
-    place = starts[:-1, None] + np.arange(longest)
-    inside = place < starts[1:, None]
-    items = np.where(inside, arrays["past_items"][np.minimum(place, starts[-1] - 1)], NONE)
-    seen = recommenders.matrix_of(items.astype(np.int64), num_items)
+    num_items = len(model.layout.catalogue)
+    everybody = np.arange(len(model.learnt.target["users"]))
+    whose, known, step = known_of(everybody, model.learnt, until_test=True)
+    items = np.full((len(everybody), int(step.max(initial=0)) + 1), NONE, dtype=np.int64)
+    items[whose, step] = known
+    seen = recommenders.matrix_of(items, num_items)
     asked = encode(test, model.learnt)["past"]["items"].astype(np.int64)
     return recommenders.simpler(seen, asked, num_items)
 

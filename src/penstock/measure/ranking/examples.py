@@ -20,7 +20,12 @@ from penstock.measure.ranking.lists import COLD, NONE
 from penstock.records import Column, Layout, Role
 
 PARTS = ("train", "valid", "test")
-PAST, NOW = "history", "_now"
+PAST, NOW, LATER = "history", "_now", "_later"
+TOLD = {
+    NOW: "on a user's last row of train: all that is known of it before the test",
+    LATER: "on a user's last row of train: what it took in the test part, not to be shown again",
+}
+"""What stands beside the past, and why."""
 
 
 def made(
@@ -36,11 +41,11 @@ def made(
     part = np.repeat(np.arange(3), [parts[name].num_rows for name in PARTS])
     user = layout.named("user")[0]
     found = interactions.taken(
-        rows[user], rows[layout.target], part, _times(rows, layout), _relevant(rows, layout)
+        rows[user], rows[layout.target], part, _times(rows, layout), relevant(rows, layout)
     )
     told, notes = _roles(rows, layout, found)
     past = PAST
-    while past in rows.column_names or past + NOW in rows.column_names:
+    while {past, past + NOW, past + LATER} & set(rows.column_names):
         past += "_before"
     catalogue = _sorted(found.items.take(pa.array(np.unique(found.item[found.part == 0]))))
     layout = _layout(layout, told, past, catalogue)
@@ -65,8 +70,9 @@ def _times(rows: pa.Table, layout: Layout) -> NDArray[np.float64]:
     return np.nan_to_num(values, nan=-np.inf)
 
 
-def _relevant(rows: pa.Table, layout: Layout) -> NDArray[np.bool_]:
-    names = layout.named("feedback")
+def relevant(rows: pa.Table, layout: Layout) -> NDArray[np.bool_]:
+    """Which rows count as taken well, ``bool[n]``: all, or those of a rating from a bar on."""
+    names = [name for name in layout.named("feedback") if name in rows.column_names]
     if not names:
         return np.ones(rows.num_rows, dtype=bool)
     values = rows[names[0]].cast(pa.float64()).to_numpy()
@@ -105,9 +111,11 @@ def _layout(layout: Layout, told: dict[str, Role], past: str, catalogue: list[st
     why = "what the user took before, the latest first"
     own = Column(name=past, modality="set", arrow_type="string", why=why, optional=True)
     # who asks stands first and the past last: what a reader of the features finds them by
-    why = "on a user's last row of train: all that is known of it before the test"
-    now = Column(name=past + NOW, modality="set", arrow_type="string", role="metadata", why=why)
-    columns = [first, *others, now, own]
+    beside = [
+        Column(name=past + name, modality="set", arrow_type="string", role="metadata", why=why)
+        for name, why in TOLD.items()
+    ]
+    columns = [first, *others, *beside, own]
     return layout.model_copy(update={"columns": columns, "catalogue": catalogue})
 
 
@@ -118,8 +126,9 @@ def _steps(found: Taken, rows: pa.Table, layout: Layout, past: str) -> pa.Table:
     whose = found.user[places]
     last = np.r_[whose[1:] != whose[:-1], True][: len(whose)]
     spread = np.where(last, np.cumsum(last) - 1, 0)
-    now = found.known(places[last]).take(pa.array(spread, mask=~last))
-    table = table.append_column(past + NOW, now)
+    for name, parts in ((NOW, (0, 1)), (LATER, (2,))):
+        known = found.known(places[last], parts).take(pa.array(spread, mask=~last))
+        table = table.append_column(past + name, known)
     target = spelled(table[layout.target])
     return _finished(table, layout, past, found.before(places, LONGEST), target)
 
@@ -147,7 +156,8 @@ def _finished(
     user = layout.features[0].name
     columns = {name: table[name] for name in table.column_names}
     columns |= {user: spelled(columns[user]), layout.target: target, past: before}
-    columns.setdefault(past + NOW, pa.nulls(table.num_rows, pa.string()))
+    for name in TOLD:
+        columns.setdefault(past + name, pa.nulls(table.num_rows, pa.string()))
     return pa.table({column.name: columns[column.name] for column in layout.columns})
 
 
@@ -189,43 +199,34 @@ def _cold(tables: dict[str, pa.Table], layout: Layout) -> list[str]:
     ]
 
 
-def asked(raw: pa.Table, layout: Layout) -> pa.Table:
-    """Rows of later users, one a user, with all that each took; what came before is not told, so
-    that it is what the package knows."""
-    user, past = layout.features[0].name, layout.features[-1].name
-    if user not in raw.column_names or past in raw.column_names:
-        return raw
-    names, target = spelled(raw[user]).combine_chunks(), layout.target
-    coded = names.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    kept, first = np.unique(coded, return_index=True)
-    first = first[kept >= 0]
-    table = raw.take(pa.array(first))
-    if target in raw.column_names:
-        order = np.argsort(coded, kind="stable")
-        order = order[coded[order] >= 0]
-        sizes = np.bincount(coded[order].astype(np.int64))
-        lists = interactions.joined(
-            spelled(raw[target]).combine_chunks().take(pa.array(order)), sizes
-        )
-        place = table.column_names.index(target)
-        table = table.set_column(place, target, lists)
-    return table
+def past_of_users(train: pa.Table, layout: Layout) -> tuple[list[str], dict[str, NDArray[Any]]]:
+    """Names of the training users, and what is known of each.
 
+    What a user took in the validation and test rows too: no weight learns from it, but a list is
+    not to show it again.
 
-def past_of_users(
-    train: pa.Table, layout: Layout
-) -> tuple[list[str], NDArray[np.int64], NDArray[np.int32]]:
-    """Names of the training users, where each one's items begin, and the items, earliest first.
-
-    What a user took in the validation rows too: no weight learns from it, but a list is not to
-    show it again.
+    Returns
+    -------
+    list of str
+        Names.
+    dict
+        ``past_items`` ``int32``, one user after another, each's earliest first; ``past_starts``
+        ``int64[users + 1]``, where each one's begin; ``past_known`` ``int64[users]``, how many of
+        them are not of the test part.
     """
     past = layout.features[-1].name
     last = train.filter(train[past + NOW].is_valid())
-    codes = codes_of(last[past + NOW], layout.catalogue, COLD, NONE)[:, ::-1]
+    parts = [
+        codes_of(last[past + name], layout.catalogue, COLD, NONE)[:, ::-1] for name in (NOW, LATER)
+    ]
+    codes = np.concatenate(parts, axis=1)
     there = codes != NONE
-    starts = np.r_[0, np.cumsum(there.sum(axis=1))].astype(np.int64)
-    return last[layout.features[0].name].to_pylist(), starts, codes[there].astype(np.int32)
+    known = {
+        "past_items": codes[there].astype(np.int32),
+        "past_starts": np.r_[0, np.cumsum(there.sum(axis=1))].astype(np.int64),
+        "past_known": (parts[0] != NONE).sum(axis=1).astype(np.int64),
+    }
+    return last[layout.features[0].name].to_pylist(), known
 
 
 def past_of(table: pa.Table, learnt: Any) -> NDArray[np.int32]:
@@ -236,15 +237,42 @@ def past_of(table: pa.Table, learnt: Any) -> NDArray[np.int32]:
     layout, past = learnt.layout, learnt.target["past"]
     told = codes_of(table[past], layout.catalogue, COLD, NONE)
     users = spelled(table[layout.features[0].name]).combine_chunks()
-    known = pc.index_in(users, pa.array(learnt.target["users"], pa.string())).fill_null(-1)
     silent = pc.is_null(table[past]).to_numpy()
-    code = np.where(silent, known.to_numpy(zero_copy_only=False).astype(np.int64), -1)
-    starts, items = learnt.arrays["past_starts"], learnt.arrays["past_items"]
-    size = np.where(code >= 0, (starts[1:] - starts[:-1])[code], 0) if len(starts) > 1 else code * 0
-    width = max(LONGEST, told.shape[1], int(size.max(initial=0)))
-    found = np.full((len(code), width), NONE, dtype=np.int32)
+    for_whom, items, step = known_of(np.where(silent, users_of(users, learnt), -1), learnt)
+    width = max(LONGEST, told.shape[1], int(step.max(initial=-1)) + 1)
+    found = np.full((len(silent), width), NONE, dtype=np.int32)
     found[:, : told.shape[1]] = told
-    for_whom = np.repeat(np.arange(len(code)), size)
-    step = np.arange(len(for_whom)) - np.repeat(np.cumsum(size) - size, size)
-    found[for_whom, step] = items[starts[code + 1][for_whom] - 1 - step]
+    found[for_whom, step] = items
     return found
+
+
+def users_of(names: pa.Array, learnt: Any) -> NDArray[np.int64]:
+    """Numbers of users among those of the training rows, ``int64[n]``, -1 for others."""
+    known = pc.index_in(names, pa.array(learnt.target["users"], pa.string())).fill_null(-1)
+    return np.asarray(known.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def known_of(
+    user: NDArray[np.int64], learnt: Any, until_test: bool = False
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """What is known of users, one after another, the latest first.
+
+    Parameters
+    ----------
+    user : int64[n]
+        Their numbers; -1: nothing is.
+    until_test : bool
+        Whether items of the test part are left out.
+
+    Returns
+    -------
+    int64[m], int32[m], int64[m]
+        Place in ``user``, item, and how many later items of the same user there are.
+    """
+    starts, items = learnt.arrays["past_starts"], learnt.arrays["past_items"]
+    last = starts[:-1] + learnt.arrays["past_known"] if until_test else starts[1:]
+    inside = np.flatnonzero(user >= 0)
+    size = (last - starts[:-1])[user[inside]]
+    for_whom = np.repeat(inside, size)
+    step = np.arange(len(for_whom)) - np.repeat(np.cumsum(size) - size, size)
+    return for_whom, items[last[user[for_whom]] - 1 - step], step

@@ -60,11 +60,14 @@ class Taken:
         size = places - self.start[places]
         return self.back(places, np.minimum(size, most) if most else size)
 
-    def known(self, places: NDArray[np.int64]) -> pa.Array:
-        """All that the users of these places took in train and valid, the latest first."""
+    def known(self, places: NDArray[np.int64], parts: tuple[int, ...]) -> pa.Array:
+        """All that the users of these places took in some parts, the latest first."""
         start = self.start
-        size = np.bincount(start[self.part < 2], minlength=len(start))[start[places]]
-        return self.back(start[places] + size, size)
+        from_, to = min(parts), max(parts) + 1
+        skipped = np.bincount(start[self.part < from_], minlength=len(start))
+        before = np.bincount(start[self.part < to], minlength=len(start))
+        begin = start[places]
+        return self.back(begin + before[begin], (before - skipped)[begin])
 
     def back(self, places: NDArray[np.int64], size: NDArray[np.int64]) -> pa.Array:
         """So many items before each place, the latest first, as text."""

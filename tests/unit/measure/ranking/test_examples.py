@@ -63,6 +63,7 @@ def test_examples_are_a_past_and_what_came_next():
     assert [c.name for c in layout.features] == ["who", "town", "history"]
     assert [c.name for c in layout.columns if c.role == "item"] == ["genre"]
     assert [r["history_now"] for r in train] == ["x", None, "w¦v|z|y|x"]
+    assert [r["history_later"] for r in train] == ["z|y|w¦v", None, "x"]
     assert "Not read: mood" in found.notes[0]
     assert made["test"]["genre"].to_pylist() == [None]
 
