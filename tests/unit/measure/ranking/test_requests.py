@@ -35,7 +35,8 @@ def rows(**columns):
 
 def said(table):
     return {
-        r["who"]: (r["history"], set(r["film"].split("|"))) for r in asked(table, LEARNT).to_pylist()
+        r["who"]: (r["history"], set(r["film"].split("|")))
+        for r in asked(table, LEARNT).to_pylist()
     }
 
 
