@@ -31,6 +31,7 @@ class Gates(Part):
     num_rows: Gate = _refuse(100, "Fewest rows worth training on.")
     unreadable_rows: Gate = _refuse(0.05, "Share of records that could not be read.")
     left_out_columns: Gate = _note(0, "Columns that no model should read.")
+    alike_classes: Gate = _warn(0, "Classes that only capitals, spaces or a full stop tell apart.")
     failed_expectations: Gate = _refuse(0, "Failed expectations of severity error.")
     failed_warnings: Gate = _warn(0, "Failed expectations of severity warning.")
     quarantined_rows: Gate = _refuse(0.05, "Share of rows sent to quarantine.")

@@ -5,6 +5,7 @@ surveys, Layout, Tally -> Evidence
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -54,7 +55,12 @@ def evidence_of(
             " dropped."
         )
     return Evidence(
-        checks=[_num_rows(tally), _unreadable_rows(tally), _left_out_columns(surveys, layout)],
+        checks=[
+            _num_rows(tally),
+            _unreadable_rows(tally),
+            _left_out_columns(surveys, layout),
+            *_alike_classes(layout),
+        ],
         tables=tables,
         figures={"target": _target_figure(layout, targets)},
         notes=notes,
@@ -93,6 +99,35 @@ def _unreadable_rows(tally: Tally) -> Check:
         why=f"{why}: {examples}." if examples else f"{why}.",
         remedy="Mend or remove the files that the quarantine lists." if num_unreadable else "",
     )
+
+
+def _alike_classes(layout: Layout) -> list[Check]:
+    """Whether two classes are one class, spelled differently."""
+    if not layout.classes:
+        return []
+    families: dict[str, list[str]] = {}
+    for name in layout.classes:
+        families.setdefault(_plainly(name), []).append(name)
+    alike = [names for names in families.values() if len(names) > 1]
+    named = "; ".join(", ".join(map(repr, names)) for names in alike[:MOST_BARS])
+    why, remedy = f"No two classes of {layout.target} are spelled nearly alike.", ""
+    if alike:
+        why = f"Classes of {layout.target} that only their spelling tells apart: {named}."
+        remedy = "give each class one spelling in the source, unless they are two"
+    number = sum(len(names) - 1 for names in alike)
+    return [Check(name="alike_classes", stage="ingest", value=number, why=why, remedy=remedy)]
+
+
+def _plainly(name: str) -> str:
+    """A class without capitals, spaces and full stops at its ends; a single letter as it is.
+
+    Examples
+    --------
+    >>> _plainly("Not_Yet ") == _plainly("not  yet."), _plainly("A") == _plainly("a")
+    (True, False)
+    """
+    plain = " ".join(unicodedata.normalize("NFKC", name).replace("_", " ").split())
+    return plain.casefold().rstrip(". ") or name if len(plain) > 1 else name
 
 
 def _left_out_columns(surveys: dict[str, Survey], layout: Layout) -> Check:

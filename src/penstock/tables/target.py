@@ -140,12 +140,11 @@ def _infer(typed: pa.ChunkedArray, number: bool) -> tuple[str, str]:
     num_levels = pc.count_distinct(typed).as_py()
     if not _whole(typed):
         return "regression", "the target holds numbers with decimals"
+    whole = f"the target holds {num_levels} different whole numbers"
+    said = "data.task may say otherwise: ordinal where they are steps, count where they count"
     if num_levels <= MOST_INTEGER_CLASSES:
-        return "classification", f"the target holds {num_levels} different whole numbers"
-    return (
-        "regression",
-        f"the target holds {num_levels} different whole numbers, more than {MOST_INTEGER_CLASSES}",
-    )
+        return "classification", whole if num_levels <= 2 else f"{whole}; {said}"
+    return "regression", f"{whole}, more than {MOST_INTEGER_CLASSES}; {said}"
 
 
 def _whole(typed: pa.ChunkedArray) -> bool:

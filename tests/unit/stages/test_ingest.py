@@ -10,7 +10,8 @@ from PIL import Image
 
 from penstock.adapters.store import LocalStore
 from penstock.errors import BadInput
-from penstock.spec import Data, SplitSpec
+from penstock.measure.judging import judged
+from penstock.spec import Data, Gates, SplitSpec
 from penstock.stages.ingest import check_columns, ingest
 
 N = 40
@@ -272,7 +273,26 @@ def test_rows_without_a_target_are_dropped_and_said(tmp_path):
     assert rows.num_rows == 30
     assert any("10 rows have no value of the target y" in note for note in snapshot.evidence.notes)
     values = {check.name: check.value for check in snapshot.evidence.checks}
-    assert values == {"num_rows": 30, "unreadable_rows": 0, "left_out_columns": 0}
+    assert values == {
+        "num_rows": 30, "unreadable_rows": 0, "left_out_columns": 0, "alike_classes": 0,
+    }  # fmt: skip
+
+
+def test_classes_that_only_their_spelling_tells_apart_are_named(tmp_path):
+    snapshot, _ = taken(tmp_path, text(y=cycle("yes", "Yes", "YES.", "no", "A", "a")))
+    check = next(c for c in snapshot.evidence.checks if c.name == "alike_classes")
+    assert check.value == 2
+    assert "'YES.', 'Yes', 'yes'" in check.why
+    assert "'A'" not in check.why
+    assert judged(check, Gates().alike_classes).outcome == "warn"
+    number, _ = taken(tmp_path, text(y=cycle("0.5", "1.5", "2.5")))
+    assert "alike_classes" not in {c.name for c in number.evidence.checks}
+
+
+def test_whole_numbers_are_classes_and_what_else_they_may_be_is_said(tmp_path):
+    snapshot, _ = taken(tmp_path, text(y=cycle("1", "2", "3")))
+    assert snapshot.layout.task == "classification"
+    assert any("ordinal where they are steps, count" in n for n in snapshot.evidence.notes)
 
 
 @pytest.mark.parametrize(
