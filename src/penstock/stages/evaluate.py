@@ -215,7 +215,8 @@ def compression(model: Model, target: NDArray[Any], scores: NDArray[Any], seed: 
         high=float(high[0]),
         better="higher",
         burden="prove",
-        why=f"The model saves {value:.1%} of what the label costs without it.",
+        why=f"The model saves {value:.1%} of what the label costs without it (95%: {low[0]:.1%} to"
+        f" {high[0]:.1%}).",
         remedy="a model that saves nothing has learnt nothing: check the labels and the features",
     )
 

@@ -1,7 +1,9 @@
 """A table whose column names files: what is read, what is refused, and that nothing leads out."""
 
+import base64
 import csv
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +16,10 @@ from penstock.adapters.store import LocalStore
 from penstock.errors import BadInput
 from penstock.spec import Data, SplitSpec
 from penstock.stages.ingest import ingest
-from penstock.tables import file_columns
+from penstock.tables import arriving, file_columns
 from penstock.tables.named_files import ROOT
+from penstock.tables.new_rows import NewRows
+from penstock.tables.windows import Window
 
 N = 40
 
@@ -143,6 +147,44 @@ def test_a_column_said_to_be_images_that_names_none_is_told(folder):
     assert mistake.where == "data.features.photo"
     assert "40 that are not, such as 'other/0.png': no such file" in mistake.found
     assert ROOT in mistake.remedy
+
+
+def test_a_column_that_is_said_may_have_any_ending_or_carry_its_content(folder):
+    for n in range(N):
+        (folder / "shop" / "img" / f"{n} é.png").rename(folder / "shop" / "img" / f"{n}.scan")
+    carried = base64.b64encode(png(1)).decode()
+    written(folder, {n: f"img/{n}.scan" for n in range(N)} | {1: carried})
+    assert taken(folder)[0].layout.column("photo").modality == "identifier"
+    _, rows, _ = taken(folder, features={"photo": {"modality": "image"}})
+    assert rows["photo"].to_pylist() == [png(n) for n in range(N)]
+
+
+def test_new_rows_with_broken_files_are_set_aside_as_they_came(folder):
+    snapshot, _, _ = taken(folder)
+    (folder / "shop" / "img" / "1 é.png").write_bytes(b"no image")
+    written(folder, {0: "../secret.png", 2: "img/none.png", 3: ""})
+    data = Data(source="shop/rows.csv", target="label")
+    source = open_source(data, folder)
+    scorer = SimpleNamespace(layout=snapshot.layout, reads=snapshot.layout.features)
+    rows = NewRows(source, scorer, [], Window("now"), data)
+    (passed, read) = next(iter(rows))
+    aside = {row["photo"]: row["_reason"] for row in passed.aside.to_pylist()}
+    assert aside["img/none.png"] == "photo: no such file"
+    assert aside["img/1 é.png"].startswith("photo: cannot identify")
+    assert "leaves the folder" in aside["../secret.png"]
+    assert passed.named["row"].to_pylist() == list(range(3, N))
+    assert read["photo"].to_pylist() == [None, *(png(n) for n in range(4, N))]
+
+
+def test_a_window_of_other_files_has_nothing_to_compare(folder):
+    snapshot, _, _ = taken(folder)
+    raw = pa.table({"photo": [f"img/{n} é.png" for n in range(N - 1)] + ["none.png"]})
+    roots = (folder / "shop",)
+    typed, _, unread = arriving.typed(raw, [snapshot.layout.column("photo")], set(), roots)
+    assert typed["photo"].to_pylist() == [*(png(n) for n in range(N - 1)), None]
+    assert unread == {"photo": 1}
+    typed, _, unread = arriving.typed(raw, [snapshot.layout.column("photo")], set())
+    assert typed["photo"].null_count == unread["photo"] == N
 
 
 def test_a_column_said_to_be_something_else_is_left_alone(folder):
