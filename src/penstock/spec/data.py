@@ -74,7 +74,9 @@ class Data(Part):
         " that users took; next_token: the target is a text, predicted token by token.",
     )
     order: list[str] = Field(
-        [], description="For ordinal: the classes, the lowest first; empty: the numbers' order."
+        [],
+        description="For ordinal: the classes, the lowest first; empty: the numbers' order. Of two"
+        " classes the positive one last; empty: the last one by spelling.",
     )
     weight: str = Field(
         "", description="Column that says how much a row counts in training; no feature."

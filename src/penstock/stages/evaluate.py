@@ -25,9 +25,11 @@ from penstock.measure.intervals import bootstrap, wilson
 from penstock.measure.predictions import in_order, kept
 from penstock.model import Model
 from penstock.ports import Progress, Store
-from penstock.records import Estimate, Fitted, Policy, Rows, Scorecard
+from penstock.records import Estimate, Fitted, Layout, Policy, Rows, Scorecard
 
 MODEL = "model"
+FEW_ROWS = 30
+"""Test rows of a class with fewer show little of what was learnt (house choice)."""
 Scores = dict[str, NDArray[Any]]
 
 
@@ -217,8 +219,18 @@ def compression(model: Model, target: NDArray[Any], scores: NDArray[Any], seed: 
         burden="prove",
         why=f"The model saves {value:.1%} of what the label costs without it (95%: {low[0]:.1%} to"
         f" {high[0]:.1%}).",
-        remedy="a model that saves nothing has learnt nothing: check the labels and the features",
+        remedy=_to_save(target, layout),
     )
+
+
+def _to_save(target: NDArray[Any], layout: Layout) -> str:
+    """What to do where nothing is shown to be saved: of a rare class too little may be seen."""
+    if len(layout.classes) == 2:
+        counts = np.bincount(target, minlength=2)
+        if counts.min() < FEW_ROWS:
+            rare = layout.classes[int(counts.argmin())]
+            return f"bring more rows of {rare}: {counts.min()} test rows show little"
+    return "a model that saves nothing has learnt nothing: check the labels and the features"
 
 
 def coverage(held: NDArray[np.bool_], promised: float, radius_rows: int) -> Check:

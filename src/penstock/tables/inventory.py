@@ -48,7 +48,7 @@ def evidence_of(
     if lost.rows:
         tables["could_not_be_read"] = lost
     notes = [f"Task {goal.task}: {goal.why}."]
-    notes += _lost_classes(layout, tally)
+    notes += _positive_class(layout) + _lost_classes(layout, tally)
     if tally.without_target:
         notes.append(
             f"{tally.without_target} rows have no value of the target {layout.target} and were"
@@ -65,6 +65,15 @@ def evidence_of(
         figures={"target": _target_figure(layout, targets)},
         notes=notes,
     )
+
+
+def _positive_class(layout: Layout) -> list[str]:
+    """Which of two classes metrics and thresholds are about, where there are such."""
+    if len(layout.classes) != 2 or "thresholds" in tasks.load(layout.task).NOT_APPLICABLE:
+        return []
+    no, yes = layout.classes
+    turned = f"say data.order: [{yes}, {no}] where {no} is the one to find"
+    return [f"{yes} is the positive class, the one that f1 and thresholds are about; {turned}."]
 
 
 def _lost_classes(layout: Layout, tally: Tally) -> list[str]:

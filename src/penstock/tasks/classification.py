@@ -1,6 +1,7 @@
 """Classification: one of two or more classes.
 
-The second of two classes, in sorted order, is the positive one, as in scikit-learn.
+The second of two classes is the positive one: in the order of ``data.order``, else sorted, as in
+scikit-learn.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from penstock.records import Layout, Policy
 
 LOSSES = ("cross_entropy", "class_weighted")
+MOST_SHOWN = 5
+"""Classes that a message names (house choice)."""
 
 
 def metrics(layout: Layout) -> tuple[str, ...]:
@@ -33,6 +36,23 @@ def metrics(layout: Layout) -> tuple[str, ...]:
             "log_loss", "brier_score",
         )  # fmt: skip
     return ("accuracy", "balanced_accuracy", "f1", "roc_auc", "log_loss", "brier_score")
+
+
+def unfit(target: pa.ChunkedArray, order: Sequence[str]) -> tuple[str, str] | None:
+    """An order of other than the two classes.
+
+    Examples
+    --------
+    >>> column = pa.chunked_array([["ok", "fraud"]])
+    >>> unfit(column, []), unfit(column, ["ok", "fraud"]), unfit(column, ["ok", "lost"])[0]
+    (None, None, 'data.order is for two classes or for data.task: ordinal; found are fraud, ok')
+    """
+    names = sorted(set(_spelled(pc.unique(target).drop_null()).to_pylist()))
+    if not order or (len(names) == 2 and names == sorted(order)):
+        return None
+    found = f"{', '.join(names[:MOST_SHOWN])}{', ...' if len(names) > MOST_SHOWN else ''}"
+    said = f"data.order is for two classes or for data.task: ordinal; found are {found}"
+    return said, "name both classes, the positive one last; or say data.task: ordinal"
 
 
 def encode_target(column: pa.ChunkedArray, layout: Layout) -> NDArray[np.int64]:

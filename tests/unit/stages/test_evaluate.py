@@ -1,14 +1,17 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from penstock import tasks
 from penstock.measure.baselines import Baseline
 from penstock.measure.judging import judged
 from penstock.measure.metrics import gain
 from penstock.measure.policy import conformal
-from penstock.records import Estimate
+from penstock.records import Column, Estimate, Layout
 from penstock.spec import Gates
-from penstock.stages.evaluate import coverage, declared_metric, gains, measured
+from penstock.stages.evaluate import compression, coverage, declared_metric, gains, measured
 
 
 def scores_of(ones):
@@ -73,6 +76,21 @@ def test_metrics_of_decisions_follow_the_policy_and_not_the_most_probable_class(
     found = measured(("accuracy", "roc_auc"), target, scores, never, seed=0)
     assert found["accuracy"].value == pytest.approx(np.mean(target == 0))
     assert found["roc_auc"].value > 0.7
+
+
+def test_where_a_class_is_rare_its_rows_are_asked_for():
+    layout = Layout(
+        columns=[Column(name="y", modality="category", arrow_type="string", role="target")],
+        target="y",
+        task="classification",
+        classes=["ok", "fraud"],
+    )
+    model = SimpleNamespace(task=tasks.load("classification"), layout=layout)
+    for rare, said in ((5, "bring more rows of fraud: 5 test rows show little"), (500, "labels")):
+        target = (np.arange(1000) < rare).astype(np.int64)
+        scores = np.tile(np.float32([0.6, 0.4]), (1000, 1))
+        check = compression(model, target, scores, seed=0)
+        assert said in check.remedy
 
 
 def test_coverage_is_held_against_the_promise():

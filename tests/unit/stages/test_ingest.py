@@ -289,6 +289,18 @@ def test_classes_that_only_their_spelling_tells_apart_are_named(tmp_path):
     assert "alike_classes" not in {c.name for c in number.evidence.checks}
 
 
+def test_the_positive_class_is_said_and_can_be_chosen(tmp_path):
+    snapshot, _ = taken(tmp_path, text(y=cycle("fraud", "ok")))
+    assert snapshot.layout.classes == ["fraud", "ok"]
+    said = " ".join(snapshot.evidence.notes)
+    assert "ok is the positive class" in said
+    assert "data.order: [ok, fraud] where fraud is the one to find" in said
+    turned, _ = taken(tmp_path, text(y=cycle("fraud", "ok")), order=["ok", "fraud"])
+    assert turned.layout.classes == ["ok", "fraud"]
+    three, _ = taken(tmp_path, text(y=cycle("a", "b", "c")))
+    assert "positive class" not in " ".join(three.evidence.notes)
+
+
 def test_whole_numbers_are_classes_and_what_else_they_may_be_is_said(tmp_path):
     snapshot, _ = taken(tmp_path, text(y=cycle("1", "2", "3")))
     assert snapshot.layout.task == "classification"
@@ -509,7 +521,12 @@ def test_ordered_classes_keep_the_order_that_is_said(tmp_path):
     [
         (cycle("low", "high"), {"task": "ordinal"}, "data.order is empty"),
         (cycle("low", "high"), {"task": "ordinal", "order": ["low", "top"]}, "name: high"),
-        (cycle("low", "high"), {"order": ["low", "high"]}, "data.order is for data.task: ordinal"),
+        (
+            cycle("a", "b", "c"),
+            {"order": ["c", "b", "a"]},
+            "order is for two classes or for data.task",
+        ),
+        (cycle("low", "high"), {"order": ["low", "hi"]}, "found are high, low"),
         (cycle("1.5", "2"), {"task": "count"}, "values with decimals, such as 1.5"),
         (cycle("-1", "2", "3"), {"task": "count"}, "negative values, down to -1"),
     ],
