@@ -15,18 +15,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from penstock import fingerprint
 from penstock.adapters import address, remote
+from penstock.adapters.row_groups import GROUP_ROWS, RowGroups
 from penstock.errors import Mistake, StoreError
 from penstock.records import Blob, Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-ROW_GROUP_ROWS = 65_536
-"""Rows of one Parquet row group (house choice: a few MiB for a table of twenty columns)."""
 
 
 class LocalStore:
@@ -60,13 +58,13 @@ class LocalStore:
         return writer.rows
 
     @contextmanager
-    def writer(self, schema: pa.Schema) -> Iterator[_Writer]:
+    def writer(self, schema: pa.Schema) -> Iterator[RowGroups]:
         """Keep a table batch by batch; an exception inside leaves nothing behind."""
         import pyarrow.parquet as pq
 
         with self._unfinished(".parquet") as path:
             with pq.ParquetWriter(path, schema, compression="zstd") as parquet:
-                writer = _Writer(parquet, schema)
+                writer = RowGroups(parquet, schema)
                 yield writer
                 writer.flush()
             writer.rows = Rows(blob=self._adopt(path, ".parquet"), num_rows=writer.num_rows)
@@ -101,7 +99,7 @@ class LocalStore:
         return pq.read_table(self.path(rows.blob), columns=columns)
 
     def batches(
-        self, rows: Rows, columns: list[str] | None = None, batch_size: int = ROW_GROUP_ROWS
+        self, rows: Rows, columns: list[str] | None = None, batch_size: int = GROUP_ROWS
     ) -> Iterator[pa.RecordBatch]:
         """The table in constant memory."""
         import pyarrow.parquet as pq
@@ -238,46 +236,3 @@ class SharedStore(LocalStore):
 def _missing(found: str, where: str) -> Mistake:
     rule = "a file that a record cites is in the store"
     return Mistake(rule, found, where, "run again with --refresh")
-
-
-class _Writer:
-    """Collects batches into row groups of one size, so that equal rows give equal files."""
-
-    rows: Rows
-
-    def __init__(self, parquet: Any, schema: pa.Schema):
-        self._parquet = parquet
-        self._schema = schema
-        self._waiting: list[pa.Table] = []
-        self._num_waiting = 0
-        self.num_rows = 0
-
-    def write(self, batch: pa.RecordBatch | pa.Table) -> None:
-        """Append rows."""
-        import pyarrow as pa
-
-        table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
-        self._waiting.append(table.cast(self._schema))
-        self._num_waiting += table.num_rows
-        self.num_rows += table.num_rows
-        if self._num_waiting >= ROW_GROUP_ROWS:
-            self._write_groups(keep_rest=True)
-
-    def flush(self) -> None:
-        """Write what is left."""
-        self._write_groups(keep_rest=False)
-
-    def _write_groups(self, keep_rest: bool) -> None:
-        import pyarrow as pa
-
-        if not self._waiting:
-            return
-        table = pa.concat_tables(self._waiting)
-        whole = table.num_rows - table.num_rows % ROW_GROUP_ROWS if keep_rest else table.num_rows
-        if whole:
-            # combined: the bytes must not depend on how the rows came in batches
-            self._parquet.write_table(
-                table.slice(0, whole).combine_chunks(), row_group_size=ROW_GROUP_ROWS
-            )
-        self._waiting = [table.slice(whole)] if whole < table.num_rows else []
-        self._num_waiting = table.num_rows - whole

@@ -99,7 +99,7 @@ class Raw:
         place = f"c{self.names.index(name)}"
         with pq.ParquetFile(self.path) as file:
             if _is_bulky(file.schema_arrow.field(place).type):
-                batches = file.iter_batches(batch_size=MEDIA_BATCH_ROWS, columns=[place])
+                batches = file.iter_batches(MEDIA_BATCH_ROWS, row_groups=[0], columns=[place])
                 return pa.chunked_array([next(batches).column(0)])
             return file.read(columns=[place]).column(0)
 

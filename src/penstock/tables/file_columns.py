@@ -46,13 +46,18 @@ def sample(
     column: pa.ChunkedArray, name: str, roots: Sequence[Path]
 ) -> tuple[pa.ChunkedArray, list[Mistake]]:
     """Content of evenly spaced files of a column; the mistake that none can be read, if so."""
-    known = column.drop_null()
-    rows = np.linspace(0, len(known) - 1, min(len(known), SAMPLE_ROWS)).astype(np.int64)
-    some = known.take(pa.array(rows))
+    some = _evenly(column.drop_null(), SAMPLE_ROWS)
+    size = sum(named_files.sizes(named_files.texts(some), roots))
+    some = _evenly(some, int(len(some) * min(1.0, BATCH_BYTES / max(1, size))))
     content, why = read(some, roots)
     if not any(why) or content.null_count < len(content):
         return content, []
     return content, [none_read(some, why, f"data.features.{name}")]
+
+
+def _evenly(column: pa.ChunkedArray, most: int) -> pa.ChunkedArray:
+    rows = np.linspace(0, len(column) - 1, min(len(column), max(1, most)))
+    return column.take(pa.array(rows.astype(np.int64)))
 
 
 def none_read(column: pa.ChunkedArray, why: Sequence[str], where: str) -> Mistake:

@@ -6,7 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from penstock.adapters.store import ROW_GROUP_ROWS, LocalStore, SharedStore
+from penstock.adapters import row_groups
+from penstock.adapters.row_groups import GROUP_ROWS
+from penstock.adapters.store import LocalStore, SharedStore
 from penstock.errors import BadInput, StoreError
 from penstock.records import Blob
 
@@ -39,9 +41,7 @@ def test_nothing_is_made_before_something_is_kept(store):
 
 
 def test_equal_rows_give_equal_files_however_they_come(store):
-    table = pa.table(
-        {"n": pa.array(range(ROW_GROUP_ROWS * 2 + 5)), "s": ["x"] * (ROW_GROUP_ROWS * 2 + 5)}
-    )
+    table = pa.table({"n": pa.array(range(GROUP_ROWS * 2 + 5)), "s": ["x"] * (GROUP_ROWS * 2 + 5)})
     whole = store.keep_table(table)
     with store.writer(table.schema) as writer:
         for start in range(0, table.num_rows, 40_000):
@@ -49,6 +49,24 @@ def test_equal_rows_give_equal_files_however_they_come(store):
     assert writer.rows == whole
     assert whole.num_rows == table.num_rows
     assert store.table(whole).equals(table)
+
+
+def test_files_are_written_before_many_wait_and_equal_rows_still_give_equal_bytes(
+    store, monkeypatch
+):
+    monkeypatch.setattr(row_groups, "GROUP_BYTES", 1_000)
+    photos = [None if n % 7 == 0 else bytes([n]) * (n * 5) for n in range(60)]
+    table = pa.table({"photo": pa.array(photos, pa.binary()), "n": range(60)})
+    whole = store.keep_table(table)
+    waiting = []
+    with store.writer(table.schema) as writer:
+        for start in range(0, 60, 7):
+            writer.write(table.slice(start, 7))
+            waiting.append(writer._num_bytes)
+    assert writer.rows == whole
+    assert max(waiting) < 1_000
+    assert store.table(whole).equals(table)
+    assert pq.ParquetFile(store.path(whole.blob)).num_row_groups > 5
 
 
 def test_an_exception_while_writing_leaves_nothing_behind(store):
