@@ -184,13 +184,18 @@ def gains(
             high=float(high[i]),
             better="higher",
             burden=other.burden,
-            why=f"{name} is {'better' if values[i] > 0 else 'not better'} than the"
-            f" {_words(baseline)} baseline's: the gain is {values[i]:.4f}{unit}"
-            f" (95%: {low[i]:.4f} to {high[i]:.4f}).",
+            why=f"{name} is {_shown(values[i], low[i])} than the {_words(baseline)} baseline's: the"
+            f" gain is {values[i]:.4f}{unit} (95%: {low[i]:.4f} to {high[i]:.4f}).",
             remedy=other.remedy,
         )
         for i, (baseline, other) in enumerate(others.items())
     ]
+
+
+def _shown(gain: float, low: float) -> str:
+    if low > 0:
+        return "better"
+    return "not shown to be better" if gain > 0 else "not better"
 
 
 def compression(model: Model, target: NDArray[Any], scores: NDArray[Any], seed: int) -> Check:
@@ -218,7 +223,9 @@ def compression(model: Model, target: NDArray[Any], scores: NDArray[Any], seed: 
         better="higher",
         burden="prove",
         why=f"The model saves {value:.1%} of what the label costs without it (95%: {low[0]:.1%} to"
-        f" {high[0]:.1%}).",
+        f" {high[0]:.1%})."
+        if np.isfinite(value)
+        else "What the model saves is not defined: its losses are endless, or the labels equal.",
         remedy=_to_save(target, layout),
     )
 

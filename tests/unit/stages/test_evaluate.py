@@ -93,6 +93,22 @@ def test_where_a_class_is_rare_its_rows_are_asked_for():
         assert said in check.remedy
 
 
+def test_a_gain_that_is_not_shown_is_not_called_one():
+    target, scores = data()
+    twin = Baseline(scores, 0, [])
+    worse = Baseline(1 - scores, 0, [], "prove")
+    slightly = scores.copy()
+    slightly[0] = np.eye(2)[target[0]]
+    decided = slightly.argmax(axis=1)
+    others = {"linear": twin, "trivial": worse}
+    checks = gains("roc_auc", target, slightly, decided, others, seed=0)
+    found = {check.name: check for check in checks}
+    assert found["beats_linear"].value > 0
+    assert found["beats_linear"].low <= 0
+    assert "is not shown to be better than the linear" in found["beats_linear"].why
+    assert "is better than the trivial" in found["beats_trivial"].why
+
+
 def test_coverage_is_held_against_the_promise():
     check = coverage(np.arange(1000) < 850, 0.9, 0)
     assert check.value == pytest.approx(-0.05)
