@@ -358,7 +358,10 @@ class Model:
         """The output columns for scores and decisions."""
         columns = self.task.predictions(scores, decided, self.policy, self.layout)
         types = {name: pa.string() if v.dtype.kind == "O" else None for name, v in columns.items()}
-        return pa.table({name: pa.array(v, types[name]) for name, v in columns.items()})
+        # what a row has no value of is missing, not a number that is none
+        return pa.table(
+            {name: pa.array(v, types[name], from_pandas=True) for name, v in columns.items()}
+        )
 
     def row_losses(self, table: pa.Table) -> NDArray[Any]:
         """Loss of each row ``float[n]``; the target column has to be there."""

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 TIME_LIMIT_SECONDS = 120.0
 """For the start, without the rows (house choice: forty times what two cores need)."""
 
-ROWS_PER_SECOND = 200.0
-"""Slowest model that is waited for (house choice)."""
+ROWS_PER_SECOND, BYTES_PER_SECOND, LONGEST_SECONDS = 200.0, 20_000.0, 3600.0
+"""Slowest model that is waited for, and how long at most (house choice: a text of 2,500 letters
+takes a model of text a fortieth of a second on two cores, and five times that on busy ones)."""
 
 KEPT_VARIABLES = ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
 """What the interpreter and its libraries need to start."""
@@ -43,7 +44,7 @@ def rescore(package: Path, table: pa.Table, time_limit: float = 0.0) -> pa.Table
     table : pa.Table
         Raw rows; columns that the model does not read are left out.
     time_limit : float
-        Seconds; 0: :data:`TIME_LIMIT_SECONDS` and :data:`ROWS_PER_SECOND`.
+        Seconds; 0: :func:`patience`.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def rescore(package: Path, table: pa.Table, time_limit: float = 0.0) -> pa.Table
     """
     import pyarrow.feather as feather
 
-    limit = time_limit or TIME_LIMIT_SECONDS + table.num_rows / ROWS_PER_SECOND
+    limit = time_limit or patience(table)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder) / "work"
         work.mkdir()
@@ -73,12 +74,26 @@ def rescore(package: Path, table: pa.Table, time_limit: float = 0.0) -> pa.Table
     return predictions
 
 
+def patience(table: pa.Table) -> float:
+    """Seconds that a model may take for these rows; long values are waited for longer.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> patience(pa.table({"text": ["x" * 2500] * 1200})) > 240
+    True
+    """
+    work = table.num_rows / ROWS_PER_SECOND + table.nbytes / BYTES_PER_SECOND
+    return TIME_LIMIT_SECONDS + min(LONGEST_SECONDS, work)
+
+
 def _run(command: list[str], work: Path, limit: float, package: Path) -> None:
     environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     environment |= {
         "HOME": str(work),
         "TMPDIR": str(work),
         "LANG": "C.UTF-8",
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin starve one another on a busy machine
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_TRACKING_URI": f"sqlite:///{work / 'none.db'}",
     }

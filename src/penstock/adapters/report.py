@@ -45,7 +45,7 @@ from penstock.adapters.wording import (
 )
 from penstock.evidence import Check, Evidence
 from penstock.outcomes import Decision
-from penstock.records import Fitted, Record, Snapshot, Split
+from penstock.records import Fitted, Layout, Record, Snapshot, Split
 from penstock.spec import Gates, Pipeline
 
 LIBRARIES = ("penstock", *fingerprint.NUMERIC_LIBRARIES, "mlflow", "prefect")
@@ -210,11 +210,16 @@ def _data_line(records: Mapping[str, Record], pipeline: Pipeline) -> str:
     parts = [
         last.source,
         f"{number(last.rows.num_rows)} rows",
-        f"{len(last.layout.columns)} columns, {len(last.layout.features)} of them features",
+        f"{len(last.layout.columns)} columns" + _num_features(last.layout),
         f"target {last.layout.target} ({task})",
         f"SHA-256 {snapshots[0].rows.blob.sha256[:12]}",
     ]
     return " · ".join(parts)
+
+
+def _num_features(layout: Layout) -> str:
+    """Nothing of what users took: what its columns tell of is found with its examples."""
+    return f", {len(layout.features)} of them features" if layout.features else ""
 
 
 def _declared_metric(records: Mapping[str, Record], pipeline: Pipeline) -> str:

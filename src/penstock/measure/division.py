@@ -168,7 +168,8 @@ def per_user(users: np.ndarray, times: np.ndarray, valid: float, test: float) ->
     times : float64[n]
         Any unit.
     valid, test : float
-        Shares of each user's rows, rounded down: a user of few rows is all in train.
+        Shares of each user's rows, rounded down. Of users whose share is less than a row, so many
+        give one that the share is kept; each keeps one row in train.
 
     Examples
     --------
@@ -184,12 +185,30 @@ def per_user(users: np.ndarray, times: np.ndarray, valid: float, test: float) ->
     which = np.cumsum(new_user) - 1
     moments = new_user | np.r_[True, time[1:] != time[:-1]]
     first = np.maximum.accumulate(np.where(moments, np.arange(len(user)), 0)) - begin[which]
-    num_test = np.floor(size * test + 1e-9)[which]
-    num_valid = np.floor(size * valid + 1e-9)[which]
-    last = size[which] - num_test
+    num_test = np.minimum(_whole(size * test, TURNS[0]), size - 1)
+    num_valid = np.minimum(_whole(size * valid, TURNS[1]), size - 1 - num_test)[which]
+    last = (size - num_test)[which]
     part = np.empty(len(users), np.int64)
     part[order] = np.where(first >= last, TEST, np.where(first >= last - num_valid, VALID, TRAIN))
     return part
+
+
+TURNS = (0.6180339887, 0.7548776662)
+"""Steps whose multiples fill [0, 1) evenly, one for each part (Roberts, 2018)."""
+
+
+def _whole(shares: np.ndarray, step: float) -> np.ndarray:
+    """Whole rows of each user: rounded down, but one for as many users as their shares add up to.
+
+    Examples
+    --------
+    >>> _whole(np.array([0.5, 0.5, 0.5, 0.5, 2.7]), TURNS[0]).tolist()
+    [1.0, 0.0, 1.0, 0.0, 2.0]
+    """
+    lot = np.arange(1, len(shares) + 1) * step % 1
+    return np.asarray(
+        np.where(shares < 1 - 1e-9, (1 - lot < shares) * 1.0, np.floor(shares + 1e-9))
+    )
 
 
 def _quotas(strata: np.ndarray, share: float) -> np.ndarray:

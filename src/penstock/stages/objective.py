@@ -79,7 +79,8 @@ def objective(
     weighing = Weighing.of(tables, layout, reweighed)
     task = _task(layout)
     names = list(dict.fromkeys([goal.loss, *losses.of_task(layout.task, task.LOSSES)]))
-    trial: Trial | str = task.NOT_APPLICABLE.get("trial", "objective.trial_rows is 0")
+    untried = task.NOT_APPLICABLE.get("trial", "objective.trial_rows is 0")
+    trial: Trial | str = untried if len(names) > 1 else choice.ALONE
     if spec.trial_rows and "trial" not in task.NOT_APPLICABLE:
         trial = prepare(names, weighing, parts, layout, spec.trial_rows, model, store)
     tried = trial if isinstance(trial, str) else trial.run(names, progress)

@@ -144,7 +144,7 @@ def _presence(column: pa.ChunkedArray, about: Column) -> dict[str, Any] | None:
         return None
     return _expect(
         "expect_column_values_to_not_be_null",
-        quarantine=about.role in ("target", "user"),
+        quarantine=about.role in ("target", "user", "time"),
         column=about.name,
         mostly=slack.mostly(stray),
     )

@@ -191,9 +191,9 @@ def of_catalogue(taken: NDArray[np.int64], num_items: int) -> Evidence:
     half = int(np.searchsorted(running, 0.5)) + 1
     entropy = counts[counts > 0] / max(1, counts.sum())
     records = [
-        {"quantity": "items", "value": float(num_items)},
-        {"quantity": "items that make half of what is taken", "value": float(half)},
-        {"quantity": "items taken once", "value": float((counts == 1).sum())},
+        {"quantity": "items", "value": num_items},
+        {"quantity": "items that make half of what is taken", "value": half},
+        {"quantity": "items taken once", "value": int((counts == 1).sum())},
         {"quantity": "entropy, bits", "value": float(-(entropy * np.log2(entropy)).sum())},
     ]
     places = np.unique(np.geomspace(1, num_items, 60).astype(int))
