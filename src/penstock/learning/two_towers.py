@@ -186,6 +186,6 @@ def _sampled(ranked: Ranked, target: Tensor, chances: Tensor) -> Tensor:
     logits = ranked.query @ ranked.items[drawn].T + ranked.bias[drawn]
     logits = logits - torch.log(chances[drawn] * SAMPLED)
     own = (ranked.query[:, None] * ranked.items[wanted]).sum(dim=2) + ranked.bias[wanted]
-    same = (drawn[None, None] == wanted[:, :, None]).any(dim=1)  # a hit is no miss
+    same = (drawn[None, None] == target[:, :, None]).any(dim=1)  # a hit is no miss
     others = torch.logsumexp(logits.masked_fill(same, -1e9), dim=1, keepdim=True)
     return own - torch.logaddexp(own, others)
