@@ -19,6 +19,8 @@ from penstock.records import Column, Layout
 
 MOST_ROWS, MOST_FILES = 20_000, 500
 """Rows that are looked at, and rows of files, which take longer, evenly spaced (house choice)."""
+FILES_AT_ONCE = 64
+"""Files of which copies are held at a time (house choice)."""
 NUM_NAMES = 3
 """Names that are said of a view, the most frequent (house choice)."""
 NUM_BINS, NUM_FIGURES = 40, 3
@@ -46,9 +48,12 @@ def views(table: pa.Table, layout: Layout) -> dict[str, dict[str, pa.Array]]:
         known = column.modality in plugins.modules("penstock.modalities")
         if not known or not table.num_rows or kind != column.arrow_type:
             continue
-        most = MOST_FILES if column.arrow_type == "binary" else MOST_ROWS
-        rows = pa.array(looked_at(table.num_rows, most))
-        several = modalities.load(column.modality).views(table[column.name].take(rows))
+        files = column.arrow_type == "binary"
+        rows = looked_at(table.num_rows, MOST_FILES if files else MOST_ROWS)
+        parts = np.array_split(rows, -(-len(rows) // FILES_AT_ONCE)) if files else [rows]
+        looks = modalities.load(column.modality).views
+        seen = [looks(table[column.name].take(pa.array(part))) for part in parts]
+        several = {view: pa.concat_arrays([each[view] for each in seen]) for view in seen[0]}
         if len(several) > 1:
             found[column.name] = several
     return found

@@ -90,8 +90,8 @@ def init(
         contract = propose(rows, layout, data.sensitive)
         snapshot = snapshot.model_copy(update={"layout": layout})
         written = write_project(folder, snapshot, data, contract, force)
-    unreadable = next(c for c in snapshot.evidence.checks if c.name == "unreadable_rows")
-    lost = [unreadable.why] if unreadable.value else []
+    checks = snapshot.evidence.checks
+    lost = [c.why for c in checks if c.name in ("unreadable_rows", "left_out_columns") and c.value]
     for note in [*snapshot.evidence.notes, *lost]:
         tell(f"note: {note}")
     for path in written:

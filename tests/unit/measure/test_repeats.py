@@ -36,3 +36,9 @@ def test_all_rows_of_a_contradiction_are_told():
     table = pa.table({"a": [1, 1, 1, 2, 2], "label": ["x", "x", "y", "x", "x"]})
     found = contradicting(fingerprints(table.select(["a"])), fingerprints(table))
     assert found.tolist() == [True, True, True, False, False]
+
+
+def test_files_are_equal_by_their_content():
+    files = pa.chunked_array([[b"a" * 9, None], [b"a" * 9, b"", None, b"b"]], pa.binary())
+    rows = fingerprints(pa.table({"photo": files}))
+    assert repeated(rows).tolist() == [False, False, True, False, True, False]
