@@ -51,12 +51,13 @@ def column_encodings(network: Network, name: str, arrays: dict[str, NDArray[np.g
     """Encodings of one column alone, ``float32[n, width]``."""
     network.eval()
     device = next(network.parameters()).device
-    encoder = network.encoders[network.names.index(name)]
     tensors = {key: torch.from_numpy(np.ascontiguousarray(a)) for key, a in arrays.items()}
     num_rows = len(next(iter(tensors.values())))
     with torch.no_grad():
         parts = [
-            encoder({key: tensor[some].to(device) for key, tensor in tensors.items()})
+            network.encode_column(
+                name, {key: tensor[some].to(device) for key, tensor in tensors.items()}
+            )
             for some in torch.arange(num_rows).split(BATCH_ROWS)
         ]
     return torch.cat(parts)

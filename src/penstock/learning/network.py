@@ -50,7 +50,14 @@ class Network(nn.Module):
         and a row without it is a row of a known kind (modality dropout; Neverova et al., 2016).
     hidden : float
         Share of the rows in which each of them is hidden, each by its own lot.
+
+    Attributes
+    ----------
+    unread : bool[columns]
+        Those of them that are hidden in every row (see :mod:`penstock.learning.unread`).
     """
+
+    unread: Tensor
 
     def __init__(
         self,
@@ -65,6 +72,7 @@ class Network(nn.Module):
         self.missing = nn.ModuleDict()
         for name, arrays in (missing or {}).items():
             self.missing[str(list(encoders).index(name))] = _Kept(arrays)
+        self.register_buffer("unread", torch.zeros(len(encoders), dtype=torch.bool))
         self.names = list(encoders)
         self.encoders = nn.ModuleList(encoders.values())
         self.shape = shape
@@ -89,17 +97,27 @@ class Network(nn.Module):
         inputs : dict of str to dict of str to Tensor
             By column, the named arrays of its modality; first axis ``batch``.
         """
-        columns = []
-        for number, (name, encoder) in enumerate(zip(self.names, self.encoders, strict=True)):
-            hides = self.training and self.hidden_share > 0 and str(number) in self.missing
-            read = self._now_and_then if hides else _always
-            columns.append(read(encoder, inputs[name], str(number)))
-        return torch.cat(columns, dim=1)
+        return torch.cat([self.encode_column(name, inputs[name]) for name in self.names], dim=1)
 
-    def _now_and_then(self, encoder: nn.Module, arrays: dict[str, Tensor], number: str) -> Tensor:
+    def encode_column(self, name: str, arrays: dict[str, Tensor]) -> Tensor:
+        """One encoded column, ``float32[batch, its width]``."""
+        number = self.names.index(name)
+        encoder = self.encoders[number]
+        if self.unread[number]:
+            return self._missing(encoder, number).expand(len(next(iter(arrays.values()))), -1)
+        if self.training and self.hidden_share > 0 and str(number) in self.missing:
+            return self._now_and_then(encoder, arrays, number)
+        found: Tensor = encoder(arrays)
+        return found
+
+    def _missing(self, encoder: nn.Module, number: int) -> Tensor:
+        found: Tensor = encoder(dict(self.missing[str(number)].named_buffers()))
+        return found
+
+    def _now_and_then(self, encoder: nn.Module, arrays: dict[str, Tensor], number: int) -> Tensor:
         """Encode the rows in which a column is shown, and one missing value for all others."""
         size = len(next(iter(arrays.values())))
-        missing: dict[str, Tensor] = dict(self.missing[number].named_buffers())
+        missing: dict[str, Tensor] = dict(self.missing[str(number)].named_buffers())
         shown = torch.rand(size, device=self.scale.device) >= self.hidden_share
         shown[:1] |= ~shown.any()
         rows = torch.nonzero(shown)[:, 0]
@@ -140,8 +158,3 @@ class _Kept(nn.Module):
         super().__init__()
         for name, array in arrays.items():
             self.register_buffer(name, array, persistent=False)
-
-
-def _always(encoder: nn.Module, arrays: dict[str, Tensor], number: str) -> Tensor:
-    found: Tensor = encoder(arrays)
-    return found

@@ -27,6 +27,7 @@ from penstock.learning.loop import Course, Training, choose_device, make_repeata
 from penstock.learning.network import Network
 from penstock.learning.ragged import Ragged
 from penstock.learning.sizing import schedule_of
+from penstock.learning.unread import Asked, leave_out
 from penstock.measure.licences import pretrained_notes, unknown_licences
 from penstock.model import Learnt
 from penstock.opened import opened
@@ -95,6 +96,9 @@ def fit(
     loss = learnt.task.loss(objective.loss, learnt, network)
     training = Training(network, loss, schedule, folder, device)
     course = training.fit(encoded["train"], encoded["valid"], progress)
+    asked = []
+    if isinstance(network, Network):
+        asked = leave_out(network, lambda: training.measure(encoded["valid"]))
     seen = encoded["train"].head(learnt.task.GAP_ROWS)
     final = {"train": training.measure(seen), "valid": training.measure(encoded["valid"])}
     weights = folder / "weights.safetensors"
@@ -121,11 +125,13 @@ def fit(
         backbones=backbones,
         evidence=Evidence(
             checks=[generalisation_gap(final), *unknown_licences(backbones)],
-            tables={"network": _network_table(network, learnt), "cost": _cost_table(cost)},
+            tables={"network": _network_table(network, learnt), "cost": _cost_table(cost)}
+            | _asked_table(asked),
             figures={"loss": _loss_figure(course, objective.loss)},
             notes=[
                 f"{schedule.epochs} epochs at most, batches of {schedule.batch_size} rows,"
                 f" {device.type}; the weights of epoch {course.best_epoch + 1} are kept.",
+                *(_unread_note(one) for one in asked if not one.is_read),
                 *pretrained_notes(backbones, spec),
             ],
         ),
@@ -243,10 +249,12 @@ def _network_table(network: nn.Module, learnt: Learnt) -> Table:
         )  # fmt: skip
     encoders = dict(zip(network.names, network.encoders, strict=True))
     tuned = {name: f", pretrained ({one.tune})" for name, one in learnt.spec.encoders.items()}
+    left_out = zip(network.names, network.unread.tolist(), strict=True)
+    unread = {name: ", not read" for name, is_left in left_out if is_left}
     records: list[dict[str, Any]] = [
         {
             "part": column.name,
-            "kind": column.modality + tuned.get(column.name, ""),
+            "kind": column.modality + tuned.get(column.name, "") + unread.get(column.name, ""),
             "width": int(encoders[column.name].width),  # type: ignore[arg-type]
             "parameters": sum(weight.numel() for weight in encoders[column.name].parameters()),
         }
@@ -264,6 +272,24 @@ def _network_table(network: nn.Module, learnt: Learnt) -> Table:
         }
     )
     return Table.of("Network", records)
+
+
+def _unread_note(one: Asked) -> str:
+    return (
+        f"{one.column} is not read: the loss on validation rows is {one.hidden:.4g} without it and"
+        f" {one.shown:.4g} with it."
+    )
+
+
+def _asked_table(asked: list[Asked]) -> dict[str, Table]:
+    """What each column that can be hidden is worth; no table where there is none."""
+    records = [
+        {"column": one.column, "loss with it": one.shown, "loss without it": one.hidden,
+         "read": "yes" if one.is_read else "no"}
+        for one in asked
+    ]  # fmt: skip
+    title = "Worth of texts, images and sounds beside the other columns, on validation rows"
+    return {"worth": Table.of(title, records)} if records else {}
 
 
 def _cost_table(cost: dict[str, float | None]) -> Table:

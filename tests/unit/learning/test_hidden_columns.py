@@ -10,6 +10,7 @@ from penstock.learning import losses
 from penstock.learning.encoded import Encoded
 from penstock.learning.loop import Schedule, Training
 from penstock.learning.network import Network, Shape
+from penstock.learning.unread import leave_out
 from penstock.model import Learnt, Model
 from penstock.records import Column, Layout
 from penstock.spec import ModelSpec
@@ -100,12 +101,12 @@ def test_a_text_beside_numbers_is_hidden_and_texts_alone_are_not():
     assert not len(learnt(x=numbers).network().missing)
 
 
-def right_without_the_text(share):
-    """Accuracy where the text is missing, of a network whose text told all and a number much."""
+def trained(share, words):
+    """A network that learnt from a text and a number, and its test rows: 200 with their kinds."""
     rng = np.random.default_rng(0)
     kind = rng.integers(0, 2, 600)
     x = np.where(kind, 1.0, -1.0) + rng.normal(0, 1.0, 600)
-    texts = [f"some {('bitter', 'sweet')[k]} thing" for k in kind]
+    texts = [f"some {words[k]} thing" for k in kind]
     table = pa.table({"t": texts, "x": x, "y": [("a", "b")[k] for k in kind]})
     spec = ModelSpec(width=32, members=2, column_dropout=share)
     learnt = Learnt.of(table.slice(0, 400), layout_of(table), spec)
@@ -115,10 +116,18 @@ def right_without_the_text(share):
     train = Encoded.of(learnt.encode(rows), 400, learnt.encode_target(rows))
     schedule = Schedule(12, 32, 12, 0.01, 0.01, 0)
     loss = losses.of("cross_entropy")
-    Training(network, loss, schedule, None, torch.device("cpu")).fit(train, train, silent)
-    test = table.slice(400).set_column(0, "t", pa.nulls(200, pa.string()))
-    scores = Model(learnt, network).scores(test)
-    return float((scores.argmax(axis=1) == kind[400:]).mean())
+    training = Training(network, loss, schedule, None, torch.device("cpu"))
+    training.fit(train, train, silent)
+    test = table.slice(400)
+    rows = Encoded.of(learnt.encode(test), 200, learnt.encode_target(test))
+    return Model(learnt, network), test, kind[400:], lambda: training.measure(rows)
+
+
+def right_without_the_text(share):
+    """Accuracy where the text is missing, of a network whose text told all and a number much."""
+    model, test, kind, _ = trained(share, ("bitter", "sweet"))
+    scores = model.scores(test.set_column(0, "t", pa.nulls(200, pa.string())))
+    return float((scores.argmax(axis=1) == kind).mean())
 
 
 def silent(done, total, note=""):
@@ -129,3 +138,15 @@ def test_a_column_that_is_missing_later_costs_little_where_it_was_hidden_while_l
     hidden, shown = right_without_the_text(0.5), right_without_the_text(0.0)
     assert hidden > 0.8  # the number alone tells five of six
     assert shown < hidden - 0.08
+
+
+def test_a_text_that_tells_is_read_and_one_that_tells_nothing_is_not():
+    told, *_, measure = trained(0.5, ("bitter", "sweet"))
+    (asked,) = leave_out(told.network, measure)
+    assert asked.is_read and asked.shown < 0.5 * asked.hidden
+    silent_one, test, _, measure = trained(0.5, ("same", "same"))
+    (asked,) = leave_out(silent_one.network, measure)
+    other = test.set_column(0, "t", pa.array(["some bitter thing"] * 200))
+    equal = np.array_equal(silent_one.scores(test), silent_one.scores(other))
+    assert asked.is_read or equal
+    assert asked.shown == pytest.approx(asked.hidden, rel=0.05)
