@@ -27,7 +27,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from whole_flow import Flow, compare
 
-
 TARGET = "label"
 NUM_ROWS = 4_000
 SYLLABLES = ["ba", "do", "ki", "lu", "me", "no", "pa", "ri", "so", "tu", "va", "ze"]
