@@ -217,7 +217,7 @@ def reach(radius: float, layout: Layout) -> tuple[str, str]:
         others = f", and each other one with a probability of at least {1 - radius:.4g}"
         alone = " alone, which is the true one often enough"
         said = f"Prediction sets hold the most probable class{others if radius else alone}"
-        return said, "1 - probability of the true class, 0 where it is the most probable"
+        return said, "0, or 1 - probability of the true class"
     return f"Prediction intervals reach {radius:.4g} to either side", f"error of {layout.target}"
 
 

@@ -40,6 +40,9 @@ class Gates(Part):
     telltale_column: Gate = _refuse(
         0, "Columns, or pairs, that carry the label as only a copy of it would."
     )
+    telltale_words: Gate = _warn(
+        0, "Columns of text in which single words tell the label without error."
+    )
     equal_rows: Gate = _refuse(0.01, "Share of test rows that stand in train, above chance.")
     near_copies: Gate = _warn(
         0.01, "Share of test rows with a near copy of a text, image or sound in train."

@@ -20,7 +20,7 @@ from penstock import contents, tasks
 from penstock.errors import BadInput, Mistake
 from penstock.evidence import Check, Evidence, Figure, Table
 from penstock.measure import division
-from penstock.measure.leaks import findings, leakage, overlap
+from penstock.measure.leaks import findings, leakage, overlap, telling
 from penstock.measure.matrix import UNREAD, Matrix, as_text, codes_of
 from penstock.measure.strategies import STRATEGIES, Grounds, check_parts, times_of
 from penstock.ports import Progress, Store
@@ -186,6 +186,7 @@ def _evidence(
         checks.append(findings.time_overlap(part, times_of(rows), rows.spec.column))
     checks += _near_texts(part, snapshot, store)
     checks += near_copies(parts, rows.spec.seed, store)
+    checks += _telling_words(parts, rows.spec.seed, store)
     tables = {"parts": _sizes(parts, store)}
     figures: dict[str, Figure] = {}
     notes += _missing_classes(part, rows, layout, snapshot, store)
@@ -212,6 +213,20 @@ def _near_texts(part: np.ndarray, snapshot: Snapshot, store: Store) -> list[Chec
     table = store.table(snapshot.rows, [column.name for column in columns]).take(pa.array(rows))
     family = contents.families(table, columns)
     return [findings.near_families(part[rows], family, [column.name for column in columns])]
+
+
+def _telling_words(parts: Split, seed: int, store: Store) -> list[Check]:
+    """Train rows only."""
+    layout = parts.layout
+    names = [column.name for column in contents.readable(layout)]
+    if not names or not layout.classes:
+        return []
+    table = sampled(parts.train, [*names, layout.target], telling.MAX_ROWS, seed, store)
+    target = as_text(table[layout.target])
+    label = codes_of(target)
+    spelled = pc.unique(target).to_pylist()
+    found = {name: telling.words(table[name], label) for name in names}
+    return [findings.telltale_words(found, spelled, layout.target)]
 
 
 def _group_overlap(

@@ -248,3 +248,22 @@ def test_progress_is_told(store):
     steps = []
     split(make(store, people()), SplitSpec(), store, lambda *step: steps.append(step[:2]))
     assert steps[-1] == (4, 4)
+
+
+def test_a_text_that_says_the_label_is_named(store):
+    columns = people(400)
+    said = [f"order {n} was closed as {y} by us" for n, y in enumerate(columns["y"])]
+    snapshot = make(store, columns | {"note": said, "body": [f"word {n % 7}" for n in range(400)]})
+    texts = [
+        c.model_copy(update={"modality": "text"}) if c.name in ("note", "body") else c
+        for c in snapshot.layout.columns
+    ]
+    layout = snapshot.layout.model_copy(update={"columns": texts})
+    parts = split(snapshot.model_copy(update={"layout": layout}), SplitSpec(), store)
+    found = check(parts, "telltale_words")
+    assert found.value == 1
+    assert "in note 'no' tells" in found.why or "in note 'yes' tells" in found.why
+    assert "body" not in found.why
+    assert "data.features.note: exclude" in found.remedy
+    honest = split(make(store, people()), SplitSpec(), store)
+    assert "telltale_words" not in {c.name for c in honest.evidence.checks}

@@ -11,6 +11,7 @@ from penstock.evidence import Check, Figure, Series, Table
 from penstock.measure import division
 from penstock.measure.intervals import wilson
 from penstock.measure.leaks import leakage, overlap
+from penstock.measure.leaks.telling import Telling
 from penstock.records import Layout
 
 STAGE = "split"
@@ -66,6 +67,27 @@ def near_families(part: np.ndarray, family: np.ndarray, names: list[str]) -> Che
         remedy="The metrics hold for rows that repeat earlier ones so often. Divide by what such"
         " rows have in common (a template, a thread, a sender: split.strategy: group), or remove"
         " the repeats.",
+    )  # fmt: skip
+
+
+def telltale_words(found: dict[str, list[Telling]], classes: list[str], target: str) -> Check:
+    """Texts in which single words tell the classes; ``classes`` by the codes of the words."""
+    told = {name: words for name, words in found.items() if words}
+    said = "; ".join(
+        f"in {name} "
+        + ", ".join(f"{one.word!r} tells {classes[one.code]} ({one.area:.3f})" for one in words)
+        for name, words in told.items()
+    )
+    columns = ", ".join(told or found)
+    return Check(
+        name="telltale_words", stage=STAGE, value=float(len(told)),
+        why=f"Single words tell {target} as good as without error (ROC AUC): {said}."
+        if told
+        else f"No single word of {columns} tells {target} without error.",
+        remedy=f"Ask when {columns} is written. If {target} is known by then, or written into it,"
+        f" leave it out: data.features.{next(iter(told))}: exclude."
+        if told
+        else "",
     )  # fmt: skip
 
 
