@@ -26,7 +26,7 @@ from penstock import tasks
 from penstock.errors import BadInput, Mistake
 from penstock.records import Layout, Rows, Snapshot
 from penstock.tables import columns, file_columns, target
-from penstock.tables.agreement import check_columns, divides, layout_of, weighs
+from penstock.tables.agreement import check_columns, divides, layout_of, rates, weighs
 from penstock.tables.columns import Survey
 from penstock.tables.inventory import Tally, evidence_of
 from penstock.tables.target import Target
@@ -176,6 +176,8 @@ def _survey(
             mistakes += divides(split, surveys[name], column)
         if name == data.weight:
             mistakes += weighs(surveys[name], column)
+        if name == data.feedback:
+            mistakes += rates(surveys[name])
     if mistakes or goal is None:
         raise BadInput(mistakes)
     return surveys, goal

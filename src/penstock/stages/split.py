@@ -177,7 +177,11 @@ def _evidence(
     layout, notes = parts.layout, rows.notes
     by_group = rows.spec.strategy == "group" and rows.column is not None
     groups = codes_of(rows.column) if by_group else None
-    checks = [findings.equal_rows(part, rows.units, groups)]
+    untold = tasks.load(layout.task).NOT_APPLICABLE
+    again = untold.get("equal rows")
+    checks = [
+        findings.not_repeated(again) if again else findings.equal_rows(part, rows.units, groups)
+    ]
     checks += _group_overlap(part, rows, snapshot, store)
     if rows.spec.strategy == "per_user" and rows.users is not None and rows.column is not None:
         when = rows.spec.column
@@ -191,7 +195,7 @@ def _evidence(
     figures: dict[str, Figure] = {}
     notes += _missing_classes(part, rows, layout, snapshot, store)
     readable = [column.name for column in layout.features if column.arrow_type != UNREAD]
-    if why := tasks.load(layout.task).NOT_APPLICABLE.get("telltale"):
+    if why := untold.get("telltale"):
         checks.append(findings.not_searched(why))
     elif readable:
         checks.append(_part_difference(parts, readable, rows.spec, store))

@@ -188,6 +188,18 @@ def weighs(found: Survey, raw: pa.ChunkedArray) -> list[Mistake]:
     return []
 
 
+def rates(found: Survey) -> list[Mistake]:
+    """What keeps a column from saying how well an item was taken."""
+    kind = found.reading.arrow_type if found.reading else pa.binary()
+    if any(
+        is_one(kind) for is_one in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
+    ):
+        return []
+    remedy = "write it as numbers, such as 1 and 0, or leave data.feedback out"
+    told = found.why or f"values of type {kind}"
+    return [Mistake("a rating is a number", told, f"data.feedback: {found.name}", remedy)]
+
+
 def _names_parts(typed: pa.ChunkedArray, where: str) -> list[Mistake]:
     levels = pc.utf8_lower(pc.cast(typed, pa.string())).unique()
     found = {str(level) if level is not None else "no value" for level in levels.to_pylist()}

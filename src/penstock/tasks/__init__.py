@@ -55,7 +55,7 @@ class Task(Protocol):
     NOT_APPLICABLE : dict of str to str
         What it has no answer to, and why, as a sentence; the stage says it aloud. Asked for:
         ``calibration``, ``sets``, ``thresholds``, ``attributions``, ``reweighing``,
-        ``telltale``.
+        ``telltale``, ``equal rows``, ``trial``.
     USERS : bool
         Whether rows are what users took: ``data.user`` is then asked for.
     REQUIRED : tuple of str

@@ -56,6 +56,7 @@ NOT_APPLICABLE = {
     "reweighing": "what a user takes is no label that could be made independent of a group.",
     "telltale": "what is predicted is the next row's item, which no column of this row is a copy"
     " of; equal rows and times are looked at.",
+    "equal rows": "what a user takes again is not to be found, whatever part it stands in.",
     "trial": "the softmax over the catalogue is the one loss there is",
 }
 PLAIN = ("numeric", "category", "set", "timestamp")

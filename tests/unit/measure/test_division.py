@@ -68,3 +68,13 @@ def test_later_rows_are_tested_and_equal_times_stay_together():
 
 def test_two_different_times_leave_a_part_empty():
     assert division.VALID not in division.by_time(np.array([1, 1, 2]), 0.2, 0.2)
+
+
+def test_users_of_few_rows_give_their_share_together():
+    users = np.repeat(np.arange(1000), 3)
+    part = division.per_user(users, np.tile([1.0, 2, 3], 1000), 0.1, 0.2)
+    shares = np.bincount(part, minlength=3) / len(part)
+    np.testing.assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.01)
+    assert (part.reshape(-1, 3)[:, 0] == division.TRAIN).all()
+    alone = division.per_user(np.arange(9), np.zeros(9), 0.4, 0.4)
+    assert (alone == division.TRAIN).all()

@@ -568,3 +568,11 @@ def test_a_weight_that_weighs_nothing(tmp_path, values, message):
 def test_a_weight_has_no_other_use(tmp_path):
     said = refused(tmp_path, text(w=cycle("1", "2"), y=LABELS), weight="w", sensitive=["w"])
     assert "the weight is a column of its own" in said
+
+
+def test_ratings_are_numbers(tmp_path):
+    who = [f"u{i % 7}" for i in range(N)]
+    table = text(y=LABELS, who=who, liked=["yes", "so so"] * (N // 2))
+    with pytest.raises(BadInput, match="data.feedback: liked: a rating is a number") as found:
+        taken(tmp_path, table, task="ranking", user="who", feedback="liked")
+    assert "1 and 0" in found.value.message

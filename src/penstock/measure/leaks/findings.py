@@ -144,6 +144,11 @@ def no_telltale(layout: Layout) -> Check:
     )  # fmt: skip
 
 
+def not_repeated(why: str) -> Check:
+    """Equal rows in train and test, where they do not tell what is to be predicted."""
+    return Check(name="equal_rows", stage=STAGE, value=0.0, why=f"Not applicable: {why}")
+
+
 def not_searched(why: str) -> Check:
     """The task has no label that a column could be a copy of."""
     return Check(name="telltale_column", stage=STAGE, value=0.0, why=f"Not applicable: {why}")

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from penstock.errors import BadInput, Mistake
 from penstock.evidence import Evidence, Table
 from penstock.measure.matrix import as_seconds
 from penstock.measure.ranking import interactions, roles
@@ -52,11 +53,30 @@ def made(
     tables = {"train": _steps(found, rows, layout, past)}
     for code in (1, 2):
         tables[PARTS[code]] = _users(found, rows, layout, past, code)
-    return (
-        tables,
-        layout,
-        Evidence(tables={"examples": _table(tables, layout)}, notes=notes + _cold(tables, layout)),
-    )
+    _require(tables, layout)
+    notes += _bar(found, layout) + _cold(tables, layout)
+    return tables, layout, Evidence(tables={"examples": _table(tables, layout)}, notes=notes)
+
+
+def _require(tables: dict[str, pa.Table], layout: Layout) -> None:
+    """BadInput where a part has nothing to be found."""
+    empty = [name for name, table in tables.items() if not table.num_rows]
+    if not empty:
+        return
+    rating = "".join(layout.named("feedback"))
+    rule = "in each part some user takes something new" + (" and well" if rating else "")
+    remedy = "bring more rows a user, or divide otherwise: split.strategy: time"
+    if rating:
+        remedy = f"lower data.feedback_from ({layout.relevant_from:g}), or {remedy}"
+    raise BadInput(Mistake(rule, f"nobody in {' and '.join(empty)}", "split", remedy))
+
+
+def _bar(found: Taken, layout: Layout) -> list[str]:
+    """A bar that no rating is below says nothing."""
+    if not layout.named("feedback") or not found.relevant.all():
+        return []
+    rating, bar = layout.named("feedback")[0], layout.relevant_from
+    return [f"No {rating} is below data.feedback_from: {bar:g}, so each row counts as taken well."]
 
 
 def _times(rows: pa.Table, layout: Layout) -> NDArray[np.float64]:

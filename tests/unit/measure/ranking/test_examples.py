@@ -2,6 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from penstock.errors import BadInput
 from penstock.measure import division
 from penstock.measure.ranking import examples, recommenders
 from penstock.measure.ranking.interactions import codes_of
@@ -66,6 +67,14 @@ def test_examples_are_a_past_and_what_came_next():
     assert [r["history_later"] for r in train] == ["z|y|w¦v", None, "x"]
     assert "Not read: mood" in found.notes[0]
     assert made["test"]["genre"].to_pylist() == [None]
+
+
+def test_a_bar_that_no_rating_reaches_is_refused_and_one_that_all_reach_is_told():
+    with pytest.raises(BadInput, match="nobody in train and valid and test") as found:
+        examples.made(PARTS, LAYOUT.model_copy(update={"relevant_from": 9.0}))
+    assert "lower data.feedback_from (9)" in found.value.message
+    _, _, said = examples.made(PARTS, LAYOUT.model_copy(update={"relevant_from": 0.0}))
+    assert any("No stars is below" in note for note in said.notes)
 
 
 def test_the_past_never_holds_what_came_later():
