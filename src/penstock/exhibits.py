@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from penstock.evidence import Evidence, Exhibit, Gallery, Table
 from penstock.measure import label_errors
 from penstock.measure.mistakes import worst
 from penstock.model import Model
+from penstock.records import Layout
 
 NUM_SHOWN = 18
 """Exhibits of a gallery (house choice: three lines on a wide page)."""
@@ -50,8 +52,13 @@ def of_test_rows(
     galleries: dict[str, Gallery] = {}
     if show_rows:
         tables["worst_rows"] = worst(table, layout, predictions, losses)
-        rows = np.argsort(-losses, kind="stable")[:NUM_SHOWN]
         truth, said = (_texts(c) for c in (table[layout.target], predictions["prediction"]))
+        rows = np.argsort(-losses, kind="stable")
+        if scores.ndim == 2 and layout.classes:
+            classes = pa.array(layout.classes, pa.string())
+            decided = pc.index_in(predictions["prediction"].cast(pa.string()), classes)
+            rows = rows[np.asarray(decided)[rows] != target[rows]]
+        rows = rows[:NUM_SHOWN]
         told = [f"{said[row]}, truly {truth[row]} (loss {losses[row]:.2f})" for row in rows]
         galleries |= of_rows(model, table, rows, told, "worst", "Most wrong about these")
     if scores.ndim == 2 and layout.classes:
@@ -59,7 +66,8 @@ def of_test_rows(
         if len(found.rows):
             tables["suspected_labels"] = label_errors.table(found, layout.classes, len(target))
         if len(found.rows) and show_rows:
-            tables["suspected_rows"] = label_errors.rows_table(found, layout.classes)
+            names = _names(layout, table, found.rows)
+            tables["suspected_rows"] = label_errors.rows_table(found, layout.classes, names)
             told = [
                 f"labelled {layout.classes[given]}, looks like {layout.classes[believed]}"
                 f" ({margin:+.0%})"
@@ -84,15 +92,24 @@ def of_rows(
     found = {}
     for column in model.layout.features:
         shown = [shown_as(model, column.name, table[column.name].slice(row, 1)) for row in rows]
+        called = _names(model.layout, table, rows).get(model.layout.named_by(column.name))
+        names = [f": {name}" if name else "" for name in called or [""] * len(rows)]
         exhibits = [
-            Exhibit(caption=caption, **fields)
-            for caption, fields in zip(told, shown, strict=True)
+            Exhibit(caption=caption + name, **fields)
+            for caption, name, fields in zip(told, names, shown, strict=True)
             if "picture" in fields or "sound" in fields
         ]
         if exhibits:
             name = f"{key}:{column.name}"
             found[name] = Gallery(title=f"{title}: {column.name}", exhibits=exhibits)
     return found
+
+
+def _names(layout: Layout, table: pa.Table, rows: NDArray[np.int64]) -> dict[str, list[str | None]]:
+    """The names of the files of rows, where they are kept, by the column that keeps them."""
+    kept = dict.fromkeys(layout.named_by(column.name) for column in layout.features)
+    found = [name for name in kept if name in table.column_names]
+    return {name: table[name].take(pa.array(rows)).to_pylist() for name in found}
 
 
 def of_values(

@@ -76,6 +76,10 @@ class Column(Frozen):
     optional: bool = False
 
 
+NAMES = " (file)"
+"""Ends the name of the column that keeps the names of another column's files."""
+
+
 class Layout(Frozen):
     """What the columns of a table are and what is predicted.
 
@@ -105,6 +109,11 @@ class Layout(Frozen):
     def named(self, role: Role) -> list[str]:
         """Names of the columns with this role, in order."""
         return [column.name for column in self.columns if column.role == role]
+
+    def named_by(self, column: str) -> str:
+        """The column with the names of a column's files; empty where they are not kept."""
+        kept = self.named("metadata")
+        return next((name for name in (column + NAMES, "path") if name in kept), "")
 
     @property
     def features(self) -> list[Column]:

@@ -1,6 +1,7 @@
 """Rows as a person sees them: only where rows may be shown."""
 
 import base64
+import dataclasses
 import io
 
 import numpy as np
@@ -70,6 +71,21 @@ def test_the_worst_row_and_the_suspected_label_are_seen_with_what_was_said(model
     assert shown.getpixel((100, 100)) == 42
     (suspect,) = evidence.galleries["suspected:photo"].exhibits
     assert suspect.caption == "labelled good, looks like <b>bad</b> (+90%)"
+
+
+def test_only_what_it_is_wrong_about_is_shown_with_the_name_of_its_file(model, table):
+    names = Column(name="photo (file)", modality="identifier", arrow_type="string", role="metadata")
+    kept = LAYOUT.model_copy(update={"columns": [*LAYOUT.columns, names]})
+    named = Model(dataclasses.replace(model.learnt, layout=kept), model.network)
+    table = table.append_column(names.name, pa.array([f"img/{n}.png" for n in range(40)]))
+    evidence = found(named, table, show_rows=True)
+    (worst,) = evidence.galleries["worst:photo"].exhibits
+    assert worst.caption == "<b>bad</b>, truly good (loss 3.00): img/7.png"
+    (suspect,) = evidence.galleries["suspected:photo"].exhibits
+    assert suspect.caption == "labelled good, looks like <b>bad</b> (+90%): img/7.png"
+    for name in ("worst_rows", "suspected_rows"):
+        shown = evidence.tables[name]
+        assert shown.rows[0][shown.columns.index(names.name)] == "img/7.png"
 
 
 def test_what_cannot_be_seen_is_left_out(model, table):

@@ -20,6 +20,7 @@ from penstock import contract as contracts
 from penstock import pipeline_file, spec, tasks
 from penstock.adapters import address
 from penstock.errors import BadInput, Mistake
+from penstock.records import NAMES
 
 if TYPE_CHECKING:
     from penstock.evidence import Table
@@ -169,6 +170,7 @@ def _feature_lines(data: spec.Data, layout: Layout) -> list[str]:
     said = [f"    {_yaml(name)}: {feature.modality}" for name, feature in data.features.items()]
     lines = ["  features:", *said] if said else []
     shown = [c for c in layout.columns if c.role in ("feature", "item", "left_out", "metadata")]
+    shown = [c for c in shown if not c.name.endswith(NAMES)]  # those are none of the data's own
     own = layout.target in [column.name for column in tasks.load(layout.task).inputs(layout)]
     lines.append(
         "  # found; only the target is read, the others make groups and slices"

@@ -6,7 +6,9 @@ probability reaches what it has, in the mean, in the rows that bear its label.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,9 +84,11 @@ def table(found: Suspects, classes: list[str], num_rows: int) -> Table:
     return Table.of("Suspected label errors", records, note)
 
 
-def rows_table(found: Suspects, classes: list[str]) -> Table:
-    """The surest of them one by one."""
-    records = [
+def rows_table(
+    found: Suspects, classes: list[str], names: Mapping[str, Sequence[str | None]] | None = None
+) -> Table:
+    """The surest of them one by one, with columns of names of their files where they are known."""
+    records: list[dict[str, Any]] = [
         {"row": row, "label": classes[given], "looks like": classes[believed], "margin": margin}
         for row, given, believed, margin in zip(
             found.rows[:SHOWN_ROWS].tolist(),
@@ -94,5 +98,8 @@ def rows_table(found: Suspects, classes: list[str]) -> Table:
             strict=False,
         )
     ]
+    for name, values in (names or {}).items():
+        for record, value in zip(records, values, strict=False):
+            record[name] = value
     note = "Rows are counted from 0 in the test part; margin: how much more probable."
     return Table.of("The test rows whose label is believed least", records, note)

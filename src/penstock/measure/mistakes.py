@@ -36,13 +36,15 @@ def worst(
     """
     rows = np.argsort(-losses, kind="stable")[:SHOWN_ROWS]
     names = [c.name for c in layout.features if c.arrow_type != UNREAD][:SHOWN_COLUMNS]
+    files = [layout.named_by(c.name) for c in layout.features if c.arrow_type == UNREAD]
+    files = [name for name in dict.fromkeys(files) if name in table.column_names]
     shown = {
         "row": rows.tolist(),
         "loss": losses[rows].round(4).tolist(),
         layout.target: _short(table[layout.target], rows),
         "prediction": _short(predictions["prediction"], rows),
     }
-    shown |= {name: _short(table[name], rows) for name in names if name not in shown}
+    shown |= {name: _short(table[name], rows) for name in [*files, *names] if name not in shown}
     records = [
         dict(zip(shown, values, strict=True)) for values in zip(*shown.values(), strict=True)
     ]

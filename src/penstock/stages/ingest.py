@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from penstock import tasks
 from penstock.errors import BadInput, Mistake
-from penstock.records import Layout, Rows, Snapshot
+from penstock.records import NAMES, Column, Layout, Rows, Snapshot
 from penstock.tables import columns, file_columns, target
 from penstock.tables.agreement import check_columns, divides, layout_of, rates, weighs
 from penstock.tables.columns import Survey
@@ -79,7 +79,7 @@ def ingest(
     with _workplace(store) as folder:
         raw = _copy(source, folder / "raw.parquet", progress)
         surveys, goal = _survey(raw, source, data, split)
-        layout = layout_of(surveys, goal, source, data, split)
+        layout = _with_names(layout_of(surveys, goal, source, data, split), surveys)
         return _write(raw, source, surveys, goal, layout, store, started)
 
 
@@ -192,6 +192,22 @@ def _survey_files(
     why = "; ".join(filter(None, (found.why, file_columns.ABOUT)))
     found = replace(found, why=why, num_rows=len(column), names_files=True)
     return found, none_there or wrong
+
+
+def _with_names(layout: Layout, surveys: dict[str, Survey]) -> Layout:
+    """The layout, with the names of files kept beside their content, for people to find them."""
+    kept = [
+        Column(
+            name=column.name + NAMES,
+            modality="identifier",
+            arrow_type="string",
+            role="metadata",
+            why=f"names of the files of {column.name}, kept for reports",
+        )
+        for column in layout.columns
+        if surveys[column.name].names_files and column.name + NAMES not in surveys
+    ]
+    return layout.model_copy(update={"columns": [*layout.columns, *kept]})
 
 
 # ---------------------------------------------------------------- the typed rows

@@ -36,12 +36,12 @@ def near_copies(parts: Split, seed: int, store: Store) -> list[Check]:
     store : Store
         Where the rows are.
     """
-    paths = [name for name in parts.layout.named("metadata") if name == "path"]
     checks = []
     for column in parts.layout.features:
         modality: Any = modalities.load(column.modality)
         if not hasattr(modality, "likeness"):
             continue
+        paths = list(filter(None, [parts.layout.named_by(column.name)]))
         most = {near.MOST_TRAIN: parts.train, near.MOST_TEST: parts.test}
         sides = [
             _read(modality, column.name, paths, rows, count, seed, store)

@@ -102,12 +102,23 @@ def each(said: Sequence[str | None], roots: Sequence[Path] = ()) -> Iterator[Nam
             yield Named(None, error.strerror or type(error).__name__)
 
 
+def is_path(text: str) -> bool:
+    """Whether a value names a file, and does not carry its content.
+
+    Examples
+    --------
+    >>> is_path("a/b.png"), is_path("aGVsbG8="), is_path("data:image/png;base64,aGk=")
+    (True, False, False)
+    """
+    return "." in text and not text.startswith("data:")
+
+
 def sizes(said: Sequence[str | None], roots: Sequence[Path] = ()) -> list[int]:
     """Bytes that :func:`each` will hold of each value; 0 of what it refuses."""
     found, sizes = folders(roots), []
     for text in said:
         size = 0
-        if text and (text.startswith("data:") or "." not in text):
+        if text and not is_path(text):
             size = len(text)
         elif text:
             with suppress(OSError, Refused):
@@ -160,7 +171,7 @@ def not_read(refused: dict[str, str], where: str, remedy: str) -> Mistake:
 def _content(text: str, roots: list[Path]) -> bytes:
     if text.startswith("data:"):
         return base64.b64decode("".join(text.partition(",")[2].split()), validate=True)
-    if "." not in text:
+    if not is_path(text):
         return base64.b64decode("".join(text.split()), validate=True)
     path = path_of(text, roots)
     if not path.is_file():

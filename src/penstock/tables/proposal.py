@@ -53,8 +53,9 @@ def propose(table: pa.Table, layout: Layout, sensitive: Sequence[str] = ()) -> l
     task = tasks.load(layout.task)
     for column in read:
         proposed += _of_column(table[column.name], column, task.TARGET)
+    names = {layout.named_by(column.name) for column in layout.features}
     for column in layout.columns:
-        if column.modality == "identifier" and column not in read:
+        if column.modality == "identifier" and column not in read and column.name not in names:
             proposed += _of_identifier(table[column.name], column.name)
     return proposed
 

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from penstock.records import Column, Layout
-from penstock.tables import file_columns
+from penstock.records import NAMES, Column, Layout
+from penstock.tables import file_columns, named_files
 from penstock.tables.arrow_types import Reading
 from penstock.tables.columns import Survey
 from penstock.tables.inventory import Tally
@@ -51,16 +51,17 @@ class Usable:
         tally: Tally,
     ):
         self.layout, self.roots, self.tally = layout, roots, tally
-        self._readings = {column.name: _reading(column, surveys, goal) for column in layout.columns}
+        found = [column for column in layout.columns if column.name in surveys]
+        self._readings = {column.name: _reading(column, surveys, goal) for column in found}
         self._named = [name for name in self._readings if surveys[name].names_files]
+        self._kept_names = {name + NAMES: name for name in self._named}
         self._features = [column for column in layout.columns if column.role == "feature"]
         self._position = 0
-        self.schema = pa.schema(
-            [
-                (c.name, pa.string() if c.role == "split" else self._readings[c.name].arrow_type)
-                for c in layout.columns
-            ]
-        )
+        self.schema = pa.schema([(column.name, self._stored(column)) for column in layout.columns])
+
+    def _stored(self, column: Column) -> pa.DataType:
+        text = column.role == "split" or column.name not in self._readings
+        return pa.string() if text else self._readings[column.name].arrow_type
 
     def tables(self, batch: pa.RecordBatch) -> Iterator[pa.Table]:
         """The rows of a batch, a few at a time where it names files."""
@@ -76,6 +77,11 @@ class Usable:
         """Typed columns; and of the columns of names why there is no content."""
         arrays, lost = [], {}
         for column in self.layout.columns:
+            if column.name not in self._readings:
+                said = named_files.texts(batch.column(self._kept_names[column.name]))
+                names = [text if text and named_files.is_path(text) else None for text in said]
+                arrays.append(pa.chunked_array([pa.array(names, pa.string())]))
+                continue
             raw = pa.chunked_array([batch.column(column.name)])
             if column.name in self._named:
                 raw, lost[column.name] = file_columns.read(raw, self.roots)

@@ -64,6 +64,9 @@ def test_a_column_of_names_is_read_as_the_files_that_it_names(folder):
     assert column.why == "the content of the files that it names"
     assert rows["photo"].to_pylist() == [png(n) for n in range(N)]
     assert snapshot.layout.column("age").modality == "numeric"
+    kept = snapshot.layout.named_by("photo")
+    assert snapshot.layout.named("metadata") == [kept] == ["photo (file)"]
+    assert rows[kept].to_pylist() == [f"img/{n} é.png" for n in range(N)]
 
 
 def test_parquet_and_lines_and_categories_name_files_too(folder):
