@@ -42,29 +42,41 @@ def asked(raw: pa.Table, learnt: Any) -> pa.Table:
     rows = rows[np.unique(pair[rows], return_index=True)[1]]
     code = pc.index_in(things, pa.array(layout.catalogue, pa.string())).fill_null(-1)
     code = code.to_numpy(zero_copy_only=False).astype(np.int64)
-    number, width = users_of(names, learnt), len(layout.catalogue)
-
-    def known(until_test: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        whose, items, _ = known_of(number, learnt, until_test)
-        there = items >= 0
-        return whose[there], items[there].astype(np.int64)
-
-    def pairs(whose: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.int64]:
-        return whose * width + items
-
-    strange = code[item[rows]] < 0
-    own = np.where(strange, -1, pairs(user[rows], code[item[rows]]))
-    new = ~np.isin(own, pairs(*known(until_test=True)))
-    rows, own = rows[new], own[new]
-    whose, items = known(until_test=False)
-    kept = ~np.isin(pairs(whose, items), own)
+    rows, whose, items = _parted(rows, user, code[item], users_of(names, learnt), learnt)
     rows = rows[relevant(raw, layout)[rows]]
     users, first, size = np.unique(user[rows], return_index=True, return_counts=True)
     catalogue = pa.array(layout.catalogue, pa.string())
-    told = np.bincount(whose[kept], minlength=len(names))
-    history = interactions.joined(catalogue.take(pa.array(items[kept])), told)
+    told = np.bincount(whose, minlength=len(names))
+    history = interactions.joined(catalogue.take(pa.array(items)), told)
     taken = interactions.joined(things.take(pa.array(item[rows])), size)
     table = raw.take(pa.array(rows[first]))
     table = table.set_column(table.column_names.index(target), target, taken)
     table = table.set_column(table.column_names.index(who), who, spelled(table[who]))
     return table.append_column(past, history.take(pa.array(users)))
+
+
+def _parted(
+    rows: NDArray[np.int64],
+    user: NDArray[np.int64],
+    item: NDArray[np.int64],
+    number: NDArray[np.int64],
+    learnt: Any,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+    """Rows of what is new to their users; whose past holds what, the latest first.
+
+    What was taken in the test part is held to be unknown where these rows take it.
+    """
+    width = len(learnt.layout.catalogue)
+
+    def pairs(whose: NDArray[np.int64], items: NDArray[Any]) -> NDArray[np.int64]:
+        return np.where(items >= 0, whose * width + items, -1)
+
+    own = pairs(user[rows], item[rows])
+    whose, items, _ = known_of(number, learnt, until_test=True)
+    new = (own < 0) | ~np.isin(own, pairs(whose, items))
+    whose, items, step = known_of(number, learnt)
+    every = pairs(whose, items)
+    num_later = np.diff(learnt.arrays["past_starts"]) - learnt.arrays["past_known"]
+    of_test = step < num_later[number[whose]]
+    kept = (items >= 0) & ~np.isin(every, own[new]) & ~(of_test & np.isin(every, own))
+    return rows[new], whose[kept], items[kept]

@@ -57,6 +57,18 @@ def test_what_a_user_takes_again_is_not_to_be_found():
     assert said(again) == {"a": ("x|w|v", {"y"})}
 
 
+def test_what_the_test_part_took_again_is_not_known_before_it():
+    arrays = {
+        "past_items": np.array([0, 1, 0, 2], dtype=np.int32),  # v, w; in the test part v and x
+        "past_starts": np.array([0, 4, 4]),
+        "past_known": np.array([2, 0]),
+    }
+    again = SimpleNamespace(layout=LEARNT.layout, target=LEARNT.target, arrays=arrays)
+    table = rows(who=["a", "a"], film=["v", "x"])
+    (row,) = asked(table, again).to_pylist()
+    assert (row["history"], row["film"]) == ("w|v", "x")
+
+
 def test_what_is_not_liked_is_not_to_be_found_nor_what_nobody_took():
     rated = rows(who=["a", "a", None, "b"], film=["y", "z", "y", None], stars=[5.0, 1.0, 5.0, 5.0])
     assert said(rated) == {"a": ("x|w|v", {"y"})}
