@@ -129,6 +129,7 @@ class Rows:
     kinds = {}
     unreadable = []
     description = "rows"
+    roots = ()
 
     def __init__(self, frame):
         self.table = pa.Table.from_pandas(frame, preserve_index=False).combine_chunks()

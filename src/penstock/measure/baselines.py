@@ -50,13 +50,9 @@ class Baseline:
     remedy: str = ""
     decided: NDArray[Any] | None = None
 
-    def measure(
-        self, metric: Metric, target: NDArray[Any], rows: NDArray[np.int64] | None = None
-    ) -> float:
-        """A metric of these scores, on some of the rows."""
-        picked = slice(None) if rows is None else rows
-        decided = None if self.decided is None else self.decided[picked]
-        return metric.measure(target[picked], self.scores[picked], decided)
+    def measure(self, metric: Metric, target: NDArray[Any]) -> float:
+        """A metric of these scores."""
+        return metric.measure(target, self.scores, self.decided)
 
 
 def baselines(

@@ -84,15 +84,14 @@ def paired_gain(name: str, target: NDArray[Any], ours: Answers, theirs: Answers,
     seed : int
         Of the resamples.
     """
-    measure = metrics.of(name).measure
     if ours.scores.ndim == 2:  # resamples then come nearly sorted, which is what metrics wait for
         order = np.argsort(ours.scores[:, -1], kind="stable")
         target, ours, theirs = target[order], ours.of(order), theirs.of(order)
 
+    sides = [metrics.of(name).over(target, side.scores, side.decided) for side in (ours, theirs)]
+
     def one(rows: NDArray[np.int64]) -> float:
-        goal, a, b = target[rows], ours.of(rows), theirs.of(rows)
-        mine, other = (measure(goal, side.scores, side.decided) for side in (a, b))
-        return metrics.gain(name, mine, other)
+        return metrics.gain(name, *(side(rows) for side in sides))
 
     value = one(np.arange(len(target)))
     draws = np.array([one(rows) for rows in resamples(len(target), seed)])

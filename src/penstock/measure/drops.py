@@ -42,11 +42,12 @@ def draws(
     """
     order = in_order(scored.scores)  # resamples then come sorted: metrics that sort fly
     target, scored = target[order], scored.of(order)
+    over = metrics.of(name).over(target, scored.scores, scored.decided)
     found = np.empty(num)
     for number, rows in enumerate(resamples(len(target), seed, num)):
         times = np.bincount(rows, minlength=len(order))[order]
         drawn = np.repeat(np.arange(len(order)), times)
-        found[number] = measured(name, target[drawn], scored.of(drawn))
+        found[number] = over(drawn)
     return found
 
 

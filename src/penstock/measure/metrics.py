@@ -37,6 +37,8 @@ class Metric:
         Which of the two.
     serves : str
         What a network has to estimate well for it; empty: not said.
+    each : callable, optional
+        ``(target, scores) -> float64[n]``, of which it is the mean: resamples then cost nothing.
     """
 
     better: Literal["higher", "lower"]
@@ -45,6 +47,25 @@ class Metric:
     function: Callable[..., float]
     reads: Literal["scores", "decisions"] = "scores"
     serves: str = ""
+    each: Callable[..., Array] | None = None
+
+    def over(
+        self, target: Array, scores: Array, decided: Array | None = None
+    ) -> Callable[[Array], float]:
+        """The metric of some of these rows, by their numbers.
+
+        Examples
+        --------
+        >>> right = Metric("higher", 0, 1, lambda t, s: float((t == s).mean()), each=np.equal)
+        >>> right.over(np.array([1, 2]), np.array([1, 0]))(np.array([0, 0, 1, 1]))
+        0.5
+        """
+        if self.each is not None:
+            values = np.asarray(self.each(target, scores), dtype=np.float64)
+            return lambda rows: float(values[rows].mean()) if len(rows) else float("nan")
+        return lambda rows: self.measure(
+            target[rows], scores[rows], None if decided is None else decided[rows]
+        )
 
     def measure(self, target: Array, scores: Array, decided: Array | None = None) -> float:
         """The metric of these rows.

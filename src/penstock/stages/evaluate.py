@@ -128,8 +128,10 @@ def measured(
         order = in_order(scores)
         target, scores, decided = target[order], scores[order], decided[order]
 
+    over = [m.over(target, scores, decided) for m in chosen]
+
     def measure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.array([m.measure(target[rows], scores[rows], decided[rows]) for m in chosen])
+        return np.array([one(rows) for one in over])
 
     values = measure(np.arange(len(target)))
     low, high = bootstrap(measure, len(target), seed)
@@ -165,12 +167,13 @@ def gains(
     seed: int,
 ) -> list[Check]:
     """The model's gain over each baseline in the declared metric, over the same resamples."""
-    measure_one = metrics.of(name).measure
+    metric = metrics.of(name)
+    over = metric.over(target, scores, decided)
+    simpler = [metric.over(target, other.scores, other.decided) for other in others.values()]
 
     def measure(rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        mine = measure_one(target[rows], scores[rows], decided[rows])
-        theirs = [other.measure(metrics.of(name), target, rows) for other in others.values()]
-        return np.array([metrics.gain(name, mine, value) for value in theirs])
+        mine = over(rows)
+        return np.array([metrics.gain(name, mine, other(rows)) for other in simpler])
 
     values = measure(np.arange(len(target)))
     low, high = bootstrap(measure, len(target), seed)

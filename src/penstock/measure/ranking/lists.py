@@ -123,21 +123,17 @@ def reciprocal_rank(target: NDArray[np.int64], scores: NDArray[Any]) -> NDArray[
 
 
 def losses(scores: NDArray[Any], target: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean negative log-probability, in nats, of what each row took, ``float64[n]``.
+    """Mean negative log-probability, in nats, of what each row took, each item once,
+    ``float64[n]``.
 
     Items beyond the list share what its head leaves over; items that training rows never had
     cost as much as one of those.
     """
-    total, count = np.zeros(len(target)), np.zeros(len(target))
-    rest = -scores["rest"].astype(np.float64)
-    for column in target.T:
-        there = column != NONE
-        same = (scores["items"] == column[:, None]) & (column[:, None] >= 0)
-        place = same.argmax(axis=1)
-        listed = -scores["logp"][np.arange(len(place)), place].astype(np.float64)
-        total += np.where(there, np.where(same.any(axis=1), listed, rest), 0.0)
-        count += there
-    return total / np.maximum(count, 1)
+    found = hits(target, scores, LISTED)
+    count = num_relevant(target)
+    listed = np.where(found, scores["logp"], 0.0).sum(axis=1, dtype=np.float64)
+    beyond = (count - found.sum(axis=1)) * scores["rest"].astype(np.float64)
+    return -(listed + beyond) / np.maximum(count, 1)
 
 
 def of_shares(counts: NDArray[Any], num_rows: int) -> NDArray[Any]:
@@ -147,14 +143,17 @@ def of_shares(counts: NDArray[Any], num_rows: int) -> NDArray[Any]:
     return np.repeat(one, num_rows)
 
 
-def _mean(each: Any) -> Any:
-    return lambda target, scores: float(each(target, scores).mean()) if len(target) else np.nan
+def _mean(each: Any) -> Metric:
+    def function(target: Any, scores: Any) -> float:
+        return float(each(target, scores).mean()) if len(target) else np.nan
+
+    return Metric("higher", 0.0, 1.0, function, each=each)
 
 
 METRICS = {
-    "ndcg_at_10": Metric("higher", 0.0, 1.0, _mean(lambda t, s: ndcg(t, s, 10))),
-    "recall_at_10": Metric("higher", 0.0, 1.0, _mean(lambda t, s: recall(t, s, 10))),
-    "recall_at_50": Metric("higher", 0.0, 1.0, _mean(lambda t, s: recall(t, s, 50))),
-    "mrr": Metric("higher", 0.0, 1.0, _mean(reciprocal_rank)),
+    "ndcg_at_10": _mean(lambda t, s: ndcg(t, s, 10)),
+    "recall_at_10": _mean(lambda t, s: recall(t, s, 10)),
+    "recall_at_50": _mean(lambda t, s: recall(t, s, 50)),
+    "mrr": _mean(reciprocal_rank),
 }
 """Means over users of what each list is worth; ``mrr`` ends with the list."""

@@ -91,3 +91,13 @@ def test_exposure_tells_what_is_shown_from_what_is_taken():
     assert sum(shares) == pytest.approx(1)
     assert table.rows[0][column("share of what is shown")] > 0.1
     assert table.rows[0][column("share of what is taken")] == 0
+
+
+@pytest.mark.parametrize("name", lists.METRICS)
+def test_a_metric_of_resampled_users_is_the_mean_of_what_each_is_worth(name):
+    logits, target = drawn()
+    scores = lists.of_logits(logits, NOTHING)
+    metric, rows = lists.METRICS[name], RNG.integers(0, 40, 40)
+    found = metric.over(target, scores)(rows)
+    assert found == pytest.approx(metric.measure(target[rows], scores[rows]), rel=1e-12)
+    assert metric.measure(target, scores) > 0
