@@ -54,13 +54,16 @@ def of_test_rows(
         tables["worst_rows"] = worst(table, layout, predictions, losses)
         truth, said = (_texts(c) for c in (table[layout.target], predictions["prediction"]))
         rows = np.argsort(-losses, kind="stable")
+        title = "Most wrong about these"
         if scores.ndim == 2 and layout.classes:
             classes = pa.array(layout.classes, pa.string())
             decided = pc.index_in(predictions["prediction"].cast(pa.string()), classes)
-            rows = rows[np.asarray(decided)[rows] != target[rows]]
+            wrong = rows[np.asarray(decided)[rows] != target[rows]]
+            title = title if len(wrong) else "Right about all, and least sure of these"
+            rows = wrong if len(wrong) else rows
         rows = rows[:NUM_SHOWN]
-        told = [f"{said[row]}, truly {truth[row]} (loss {losses[row]:.2f})" for row in rows]
-        galleries |= of_rows(model, table, rows, told, "worst", "Most wrong about these")
+        told = [f"{said[row]}, truly {truth[row]} (loss {abs(losses[row]):.2f})" for row in rows]
+        galleries |= of_rows(model, table, rows, told, "worst", title)
     if scores.ndim == 2 and layout.classes:
         found = label_errors.suspects(scores, target)
         if len(found.rows):

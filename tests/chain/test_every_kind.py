@@ -6,6 +6,7 @@ Found on disk: a new modality or task without rows here fails.
 import datetime as dt
 import importlib.util
 import io
+import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,10 +159,10 @@ def test_the_column_is_of_its_kind_and_no_stage_is_silent(run):
 
 
 @pytest.mark.parametrize(
-    "stage", ["ingest", "validate", "split", "fit", "evaluate", "stress", "explain", "profile"]
+    "stage", ["ingest", "validate", "split", "fit", "stress", "explain", "profile"]
 )
 def test_a_stage_that_looks_at_columns_names_this_one(run, stage):
-    assert "thing" in text_of(run[1].records[stage])
+    assert re.search(r"\bthing\b", text_of(run[1].records[stage]))
 
 
 def test_every_stress_of_the_kind_is_measured_at_every_strength(run):

@@ -88,6 +88,18 @@ def test_only_what_it_is_wrong_about_is_shown_with_the_name_of_its_file(model, t
         assert shown.rows[0][shown.columns.index(names.name)] == "img/7.png"
 
 
+def test_without_a_mistake_the_least_sure_are_shown_and_called_so(model, table):
+    target = np.arange(40) % 2
+    scores = np.eye(2)[target] * 0.8 + 0.1
+    scores[5] = [0.45, 0.55]
+    losses = -np.log(scores[np.arange(40), target])
+    said = pa.table({"prediction": table["y"]})
+    evidence = exhibits.of_test_rows(model, table, said, scores, target, losses, show_rows=True)
+    shown = evidence.galleries["worst:photo"]
+    assert shown.title == "Right about all, and least sure of these: photo"
+    assert shown.exhibits[0].caption == "good, truly good (loss 0.60)"
+
+
 def test_what_cannot_be_seen_is_left_out(model, table):
     worst = found(model, table, show_rows=True).galleries["worst:photo"].exhibits
     assert len(worst) < exhibits.NUM_SHOWN  # row 3 has no photo
