@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 NUM_LOOKED_AT = 1_000
 """First values by which a column of names is told (house choice)."""
-LEAST_SHARE = 0.98
-"""Of them that end as files of one kind do (house choice)."""
+LEAST_SHARE = 0.95
+"""Of them that end as files of one kind do (house choice, as for columns of numbers)."""
 
 
 class NamingRows:

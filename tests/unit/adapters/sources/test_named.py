@@ -196,6 +196,14 @@ def test_a_column_said_to_be_something_else_is_left_alone(folder):
     assert rows["photo"].to_pylist()[3] == "img/3 é.png"
 
 
+@pytest.mark.parametrize(("others", "modality"), [(2, "image"), (4, "identifier")])
+def test_a_few_other_words_among_names_are_broken_rows(folder, others, modality):
+    written(folder, {n: f"lost {n}" for n in range(others)})
+    snapshot, rows, _ = taken(folder)
+    assert snapshot.layout.column("photo").modality == modality
+    assert rows.num_rows == (N - others if modality == "image" else N)
+
+
 def test_names_may_divide_the_rows(folder):
     split = SplitSpec(strategy="group", column="photo")
     _, rows, _ = taken(folder, split=split)
