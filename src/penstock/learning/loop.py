@@ -178,16 +178,20 @@ class Training:
 
     def measure(self, rows: Encoded) -> float:
         """Mean loss without learning, weighted where the rows have weights."""
+        return float(self.losses(rows).mean())
+
+    def losses(self, rows: Encoded) -> Tensor:
+        """Loss of each row without learning, times its weight over the mean one; ``float64[n]``."""
         self.network.eval()
-        total = mass = 0.0
+        parts = []
         with torch.inference_mode():
             for numbers in rows.in_order(PREDICT_ROWS):
                 inputs, target = rows.take(numbers, self.device)
-                each = self.loss(self.network(inputs), target)
+                each = self.loss(self.network(inputs), target).double()
                 weights = rows.weights(numbers, self.device)
-                total += float((each if weights is None else each * weights).sum())
-                mass += rows.mass(numbers)
-        return total / mass
+                parts.append((each if weights is None else each * weights).cpu())
+        every = torch.cat(parts)
+        return every * (len(every) / rows.mass(torch.arange(len(every))))
 
     def save(self) -> None:
         """Write the checkpoint of the last whole epoch, where there is a folder for it."""

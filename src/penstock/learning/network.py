@@ -89,6 +89,10 @@ class Network(nn.Module):
         )
         self.biases = nn.Parameter(torch.zeros(shape.members, 1, num_outputs))
 
+    def hide(self, column: str, for_good: bool = True) -> None:
+        """Read a column no more, or again; it has to be one that can be missing."""
+        self.unread[self.names.index(column)] = for_good
+
     def encode(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor:
         """The encoded columns side by side, ``float32[batch, sum of the widths]``.
 

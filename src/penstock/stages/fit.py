@@ -17,17 +17,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from penstock.evidence import Check, Evidence, Figure, Series, Table
-from penstock.learning import losses
+from penstock.learning import losses, unread
 from penstock.learning.encoded import Arrays, Encoded
 from penstock.learning.loop import Course, Training, choose_device, make_repeatable
 from penstock.learning.network import Network
 from penstock.learning.ragged import Ragged
 from penstock.learning.sizing import schedule_of
-from penstock.learning.unread import Asked, leave_out
+from penstock.learning.unread import Asked
 from penstock.measure.licences import pretrained_notes, unknown_licences
 from penstock.model import Learnt
 from penstock.opened import opened
@@ -91,14 +92,8 @@ def fit(
         for name, (part, weights) in rows.items()
     }
     device = choose_device(compute.device)
-    network = learnt.network().to(device)
-    schedule = schedule_of(learnt.spec)
-    loss = learnt.task.loss(objective.loss, learnt, network)
-    training = Training(network, loss, schedule, folder, device)
-    course = training.fit(encoded["train"], encoded["valid"], progress)
-    asked = []
-    if isinstance(network, Network):
-        asked = leave_out(network, lambda: training.measure(encoded["valid"]))
+    training, asked = _trained(learnt, objective.loss, encoded, folder, device, progress)
+    network, course, schedule = training.network, training.course, training.schedule
     seen = encoded["train"].head(learnt.task.GAP_ROWS)
     final = {"train": training.measure(seen), "valid": training.measure(encoded["valid"])}
     weights = folder / "weights.safetensors"
@@ -126,18 +121,51 @@ def fit(
         evidence=Evidence(
             checks=[generalisation_gap(final), *unknown_licences(backbones)],
             tables={"network": _network_table(network, learnt), "cost": _cost_table(cost)}
-            | _asked_table(asked),
+            | unread.tables(asked),
             figures={"loss": _loss_figure(course, objective.loss)},
             notes=[
                 f"{schedule.epochs} epochs at most, batches of {schedule.batch_size} rows,"
                 f" {device.type}; the weights of epoch {course.best_epoch + 1} are kept.",
-                *(_unread_note(one) for one in asked if not one.is_read),
+                *unread.notes(asked),
                 *pretrained_notes(backbones, spec),
             ],
         ),
     )
     shutil.rmtree(folder)
     return fitted
+
+
+def _trained(
+    learnt: Learnt,
+    loss: str,
+    encoded: dict[str, Encoded],
+    folder: Path,
+    device: torch.device,
+    progress: Progress,
+) -> tuple[Training, list[Asked]]:
+    """The network, trained; once more where columns turned out to be worth nothing."""
+
+    def trained(folder: Path, hidden: list[str]) -> Training:
+        torch.manual_seed(learnt.spec.seed)
+        network = learnt.network().to(device)
+        if isinstance(network, Network):
+            for column in hidden:
+                network.hide(column)
+        how = learnt.task.loss(loss, learnt, network)
+        training = Training(network, how, schedule_of(learnt.spec), folder, device)
+        training.fit(encoded["train"], encoded["valid"], progress)
+        return training
+
+    first = trained(folder, [])
+    if not isinstance(first.network, Network):
+        return first, []
+    asked = unread.leave_out(first.network, lambda: first.losses(encoded["valid"]))
+    hidden = [one.column for one in asked if not one.is_read]
+    if not hidden:
+        return first, asked
+    second = trained(folder / "again", hidden)
+    lower = second.measure(encoded["valid"]) < first.measure(encoded["valid"])
+    return (second if lower else first), asked
 
 
 def _check_weights(objective: Objective, train: Rows, valid: Rows) -> None:
@@ -272,24 +300,6 @@ def _network_table(network: nn.Module, learnt: Learnt) -> Table:
         }
     )
     return Table.of("Network", records)
-
-
-def _unread_note(one: Asked) -> str:
-    return (
-        f"{one.column} is not read: the loss on validation rows is {one.hidden:.4g} without it and"
-        f" {one.shown:.4g} with it."
-    )
-
-
-def _asked_table(asked: list[Asked]) -> dict[str, Table]:
-    """What each column that can be hidden is worth; no table where there is none."""
-    records = [
-        {"column": one.column, "loss with it": one.shown, "loss without it": one.hidden,
-         "read": "yes" if one.is_read else "no"}
-        for one in asked
-    ]  # fmt: skip
-    title = "Worth of texts, images and sounds beside the other columns, on validation rows"
-    return {"worth": Table.of(title, records)} if records else {}
 
 
 def _cost_table(cost: dict[str, float | None]) -> Table:

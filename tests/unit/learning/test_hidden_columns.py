@@ -120,7 +120,7 @@ def trained(share, words):
     training.fit(train, train, silent)
     test = table.slice(400)
     rows = Encoded.of(learnt.encode(test), 200, learnt.encode_target(test))
-    return Model(learnt, network), test, kind[400:], lambda: training.measure(rows)
+    return Model(learnt, network), test, kind[400:], lambda: training.losses(rows)
 
 
 def right_without_the_text(share):

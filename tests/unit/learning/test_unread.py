@@ -28,13 +28,14 @@ def inputs(n):
 
 
 def losses(**by_what_is_hidden):
-    """A network's loss by the first letters of the columns that are hidden."""
+    """Losses of 100 rows by the first letters of the columns that are hidden; all rows alike."""
 
-    def measure(network):
+    def measured(network):
         hidden = zip(network.names, network.unread.tolist(), strict=True)
-        return by_what_is_hidden["".join(name[0] for name, is_hidden in hidden if is_hidden) or "_"]
+        name = "".join(name[0] for name, is_hidden in hidden if is_hidden) or "_"
+        return torch.full((100,), by_what_is_hidden[name], dtype=torch.float64)
 
-    return measure
+    return measured
 
 
 @pytest.mark.parametrize(
@@ -56,12 +57,22 @@ def losses(**by_what_is_hidden):
 def test_what_does_not_lower_the_loss_is_read_no_more(found, unread, asked):
     network = made("text", "photo")
     told = leave_out(network, lambda: found(network))
-    assert [(one.column, one.shown, one.hidden) for one in told] == asked
+    assert [(one.column, round(one.shown, 9), round(one.hidden, 9)) for one in told] == asked
     left = zip(network.names, network.unread.tolist(), strict=True)
     assert [name for name, is_left in left if is_left] == unread
     assert [one.column for one in told if not one.is_read] == [
         name for name, *_ in asked if name in unread
     ]
+
+
+@pytest.mark.parametrize(("gain", "is_read"), [(0.12, True), (0.08, False)])
+def test_a_gain_within_its_standard_error_is_none(gain, is_read):
+    network = made("text")
+    swing = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(50)  # standard error 0.1
+    found = leave_out(network, lambda: (gain + swing) * network.unread[1] + 1.0)
+    assert [one.error for one in found] == [pytest.approx(0.1)]
+    assert [one.is_read for one in found] == [is_read]
+    assert network.unread.tolist() == [False, not is_read, False]
 
 
 def test_where_nothing_can_be_hidden_nothing_is_measured():
