@@ -1,4 +1,4 @@
-"""Columns that are read no more, because the network is no better for them.
+"""Columns that are read no more, because a network without them is better.
 
 A text, an image or a sound beside other columns costs the most to read, and brings the most that is
 learnt by heart. The network was shown rows without them while learning, so it can be asked.
@@ -37,28 +37,30 @@ class Asked:
     error: float
 
     @property
-    def is_read(self) -> bool:
+    def tells(self) -> bool:
         """Whether the loss is lower for it by more than its standard error.
 
-        Of networks that are as good the smaller one is kept (Breiman et al., 1984).
+        Of networks that are as good the smaller one is tried (Breiman et al., 1984).
         """
         return self.hidden - self.shown > self.error
 
 
-def leave_out(network: Network, losses: Callable[[], Tensor]) -> list[Asked]:
-    """Hide for good, one after the other, the columns without which the loss is no higher.
+def asked(network: Network, losses: Callable[[], Tensor]) -> list[Asked]:
+    """What each column that can be hidden is worth beside all others.
+
+    One that does not tell is hidden while others are asked: of two that say the same, one stays.
 
     Parameters
     ----------
     network
-        After training; its ``unread`` is changed.
+        After training; it reads all columns again afterwards.
     losses
         Of validation rows, ``float64[n]``.
 
     Returns
     -------
     list of Asked
-        A column that could be hidden each: those that are now, in that order, and what is left.
+        Those that do not tell first, the least useful one ahead.
     """
     waiting = [network.names[int(number)] for number in network.missing]
     found: list[Asked] = []
@@ -70,14 +72,17 @@ def leave_out(network: Network, losses: Callable[[], Tensor]) -> list[Asked]:
             without[column] = losses()
             network.hide(column, for_good=False)
         tried = [_asked(column, shown, hidden) for column, hidden in without.items()]
-        spare = [one for one in tried if not one.is_read]
-        if not spare:
-            return found + tried
-        best = min(spare, key=lambda one: one.hidden)
-        network.hide(best.column)
-        waiting.remove(best.column)
-        found.append(best)
-        shown = without[best.column]
+        silent = [one for one in tried if not one.tells]
+        if not silent:
+            found += tried
+            break
+        worst = min(silent, key=lambda one: one.hidden)
+        network.hide(worst.column)
+        waiting.remove(worst.column)
+        found.append(worst)
+        shown = without[worst.column]
+    for one in found:
+        network.hide(one.column, for_good=False)
     return found
 
 
@@ -86,23 +91,26 @@ def _asked(column: str, shown: Tensor, hidden: Tensor) -> Asked:
     return Asked(column, float(shown.mean()), float(hidden.mean()), error)
 
 
-def notes(asked: list[Asked]) -> list[str]:
+def notes(found: list[Asked], hidden: list[str]) -> list[str]:
     """A sentence for each column that is read no more."""
     return [
-        f"{one.column} is not read: the loss on validation rows is {one.hidden:.4g} without it and"
-        f" {one.shown:.4g} with it. The network was trained again without it."
-        for one in asked
-        if not one.is_read
+        f"{one.column} is not read: the loss on validation rows was {one.hidden:.4g} without it and"
+        f" {one.shown:.4g} with it, and the network that was trained again without it is better."
+        for one in found
+        if one.column in hidden
     ]
 
 
-def tables(asked: list[Asked]) -> dict[str, Table]:
+def tables(found: list[Asked], hidden: list[str]) -> dict[str, Table]:
     """What each column that can be hidden is worth; no table where there is none."""
     records = [
         {"column": one.column, "loss with it": one.shown, "loss without it": one.hidden,
-         "standard error": one.error, "read": "yes" if one.is_read else "no"}
-        for one in asked
+         "standard error": one.error, "read": "no" if one.column in hidden else "yes"}
+        for one in found
     ]  # fmt: skip
     title = "Worth of texts, images and sounds beside the other columns, on validation rows"
-    note = "Read where the loss is lower for it by more than the standard error of the difference."
+    note = (
+        "Where the loss is not lower for a column by more than the standard error, the network is"
+        " trained again without it; the better one is kept."
+    )
     return {"worth": Table.of(title, records, note=note)} if records else {}

@@ -92,7 +92,7 @@ def fit(
         for name, (part, weights) in rows.items()
     }
     device = choose_device(compute.device)
-    training, asked = _trained(learnt, objective.loss, encoded, folder, device, progress)
+    training, worth, hidden = _trained(learnt, objective.loss, encoded, folder, device, progress)
     network, course, schedule = training.network, training.course, training.schedule
     seen = encoded["train"].head(learnt.task.GAP_ROWS)
     final = {"train": training.measure(seen), "valid": training.measure(encoded["valid"])}
@@ -121,12 +121,12 @@ def fit(
         evidence=Evidence(
             checks=[generalisation_gap(final), *unknown_licences(backbones)],
             tables={"network": _network_table(network, learnt), "cost": _cost_table(cost)}
-            | unread.tables(asked),
+            | unread.tables(worth, hidden),
             figures={"loss": _loss_figure(course, objective.loss)},
             notes=[
                 f"{schedule.epochs} epochs at most, batches of {schedule.batch_size} rows,"
                 f" {device.type}; the weights of epoch {course.best_epoch + 1} are kept.",
-                *unread.notes(asked),
+                *unread.notes(worth, hidden),
                 *pretrained_notes(backbones, spec),
             ],
         ),
@@ -142,8 +142,11 @@ def _trained(
     folder: Path,
     device: torch.device,
     progress: Progress,
-) -> tuple[Training, list[Asked]]:
-    """The network, trained; once more where columns turned out to be worth nothing."""
+) -> tuple[Training, list[Asked], list[str]]:
+    """The network, trained; again without the columns that told it nothing, where that is better.
+
+    And what those columns were worth, and which are read no more.
+    """
 
     def trained(folder: Path, hidden: list[str]) -> Training:
         torch.manual_seed(learnt.spec.seed)
@@ -157,15 +160,15 @@ def _trained(
         return training
 
     first = trained(folder, [])
-    if not isinstance(first.network, Network):
-        return first, []
-    asked = unread.leave_out(first.network, lambda: first.losses(encoded["valid"]))
-    hidden = [one.column for one in asked if not one.is_read]
-    if not hidden:
-        return first, asked
-    second = trained(folder / "again", hidden)
-    lower = second.measure(encoded["valid"]) < first.measure(encoded["valid"])
-    return (second if lower else first), asked
+    found: list[Asked] = []
+    if isinstance(first.network, Network):
+        found = unread.asked(first.network, lambda: first.losses(encoded["valid"]))
+    silent = [one.column for one in found if not one.tells]
+    if silent:
+        second = trained(folder / "again", silent)
+        if second.measure(encoded["valid"]) <= first.measure(encoded["valid"]):
+            return second, found, silent
+    return first, found, []
 
 
 def _check_weights(objective: Objective, train: Rows, valid: Rows) -> None:

@@ -6,7 +6,7 @@ from torch import nn
 
 from penstock.learning.encodings import Exchange, column_encodings
 from penstock.learning.network import Network, Shape
-from penstock.learning.unread import leave_out
+from penstock.learning.unread import asked, notes, tables
 
 
 class Same(nn.Module):
@@ -39,7 +39,7 @@ def losses(**by_what_is_hidden):
 
 
 @pytest.mark.parametrize(
-    ("found", "unread", "asked"),
+    ("found", "silent", "worth"),
     [
         (losses(_=1.0, t=1.2, p=1.1), [], [("text", 1.0, 1.2), ("photo", 1.0, 1.1)]),
         (losses(_=1.0, t=1.2, p=0.9, tp=1.3), ["photo"], [("photo", 1.0, 0.9), ("text", 0.9, 1.3)]),
@@ -48,41 +48,47 @@ def losses(**by_what_is_hidden):
         (losses(_=1.0, t=0.9, p=0.8, tp=2.0), ["photo"], [("photo", 1.0, 0.8), ("text", 0.8, 2.0)]),
         (
             losses(_=1.0, t=0.9, p=0.8, tp=0.7),
-            ["text", "photo"],
+            ["photo", "text"],
             [("photo", 1.0, 0.8), ("text", 0.8, 0.7)],
         ),
     ],
     ids=["both tell", "one harms", "one tells nothing", "twins", "both harm"],
 )
-def test_what_does_not_lower_the_loss_is_read_no_more(found, unread, asked):
+def test_what_a_column_is_worth_is_asked_by_hiding_it(found, silent, worth):
     network = made("text", "photo")
-    told = leave_out(network, lambda: found(network))
-    assert [(one.column, round(one.shown, 9), round(one.hidden, 9)) for one in told] == asked
-    left = zip(network.names, network.unread.tolist(), strict=True)
-    assert [name for name, is_left in left if is_left] == unread
-    assert [one.column for one in told if not one.is_read] == [
-        name for name, *_ in asked if name in unread
-    ]
+    told = asked(network, lambda: found(network))
+    assert [(one.column, round(one.shown, 9), round(one.hidden, 9)) for one in told] == worth
+    assert [one.column for one in told if not one.tells] == silent
+    assert not network.unread.any(), "all are read again"
 
 
-@pytest.mark.parametrize(("gain", "is_read"), [(0.12, True), (0.08, False)])
-def test_a_gain_within_its_standard_error_is_none(gain, is_read):
+@pytest.mark.parametrize(("gain", "tells"), [(0.12, True), (0.08, False)])
+def test_a_gain_within_its_standard_error_is_none(gain, tells):
     network = made("text")
     swing = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(50)  # standard error 0.1
-    found = leave_out(network, lambda: (gain + swing) * network.unread[1] + 1.0)
-    assert [one.error for one in found] == [pytest.approx(0.1)]
-    assert [one.is_read for one in found] == [is_read]
-    assert network.unread.tolist() == [False, not is_read, False]
+    (one,) = asked(network, lambda: (gain + swing) * network.unread[1] + 1.0)
+    assert one.error == pytest.approx(0.1)
+    assert one.tells == tells
+
+
+def test_what_is_not_read_is_said_with_its_losses():
+    network = made("text", "photo")
+    told = asked(network, lambda: losses(_=1.0, t=1.2, p=0.9, tp=1.3)(network))
+    (note,) = notes(told, ["photo"])
+    assert note.startswith("photo is not read: the loss on validation rows was 0.9 without it")
+    table = tables(told, ["photo"])["worth"]
+    assert [(row[0], row[-1]) for row in table.rows] == [("photo", "no"), ("text", "yes")]
+    assert tables([], []) == {}
 
 
 def test_where_nothing_can_be_hidden_nothing_is_measured():
-    assert leave_out(made(), lambda: pytest.fail("measured")) == []
+    assert asked(made(), lambda: pytest.fail("measured")) == []
 
 
 def test_an_unread_column_changes_no_answer_and_is_kept_with_the_weights():
     network = made("text")
     before = network(inputs(5))
-    network.unread[1] = True
+    network.hide("text")
     after = network(inputs(5))
     other = network(inputs(5) | {"text": {"v": torch.full((5,), 99.0)}})
     assert torch.equal(after, other)
@@ -95,7 +101,7 @@ def test_an_unread_column_changes_no_answer_and_is_kept_with_the_weights():
 
 def test_exchanging_an_unread_column_moves_nothing():
     network = made("text")
-    network.unread[1] = True
+    network.hide("text")
     found = column_encodings(network, "text", {"v": torch.tensor([7.0, 8.0]).numpy()})
     assert torch.equal(found, torch.zeros(2, 1))
     some = torch.randn(2, 3)
