@@ -182,6 +182,15 @@ def test_later_rows_of_the_same_tastes_are_steady_and_of_others_an_alarm(good):
     assert (drift.outcome, drift.harm) == ("alarm", "realised")
 
 
+def test_a_short_window_with_new_users_is_no_alarm(good):
+    known = LATER.groupby("who").head(1)
+    new = tastes(40, a_user=1, seed=5)
+    new["who"] = "new " + new["who"]
+    drift = looked_at(good, pd.concat([known, new]))
+    assert (drift.outcome, drift.harm) == ("drift", "none")
+    assert drift.realised.value < drift.reference.value  # less to find is found less
+
+
 def test_labels_that_come_later_are_all_that_a_user_took(good):
     asked = TOLD[["who", "town"]].drop_duplicates()
     labels = own_test(TOLD)[["who", "item"]]

@@ -37,6 +37,8 @@ class Metric:
         Which of the two.
     serves : str
         What a network has to estimate well for it; empty: not said.
+    later : str
+        The metric by which windows of later rows are compared in its place; empty: itself.
     each : callable, optional
         ``(target, scores) -> float64[n]``, of which it is the mean: resamples then cost nothing.
     """
@@ -48,6 +50,7 @@ class Metric:
     reads: Literal["scores", "decisions"] = "scores"
     serves: str = ""
     each: Callable[..., Array] | None = None
+    later: str = ""
 
     def over(
         self, target: Array, scores: Array, decided: Array | None = None

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.evidence import Evidence, Table
-from penstock.measure import groups
+from penstock.measure import groups, metrics
 from penstock.measure.bias import fairness
 from penstock.measure.bias.by_group import Groups, Quantities, Scored, quantities
 from penstock.measure.drift import charts
@@ -64,11 +64,16 @@ def _harm(drift: Drift, loss: Loss, signs: list[Sign]) -> str:
     found = []
     if drift.drifted and "fall" in signs:
         share = loss.fall.value / loss.scale if loss.scale else math.nan
-        found.append(f"{drift.metric} worse by {share:.1%} of it than on the test rows")
+        found.append(f"{_by(drift)} worse by {share:.1%} of it than on the test rows")
     if not drift.drifted or "excess" in signs:
         above = f"loss {loss.excess.value:+.1%} above what the scores promise, "
         found.append(f"{above if math.isfinite(loss.excess.value) else ''}{_p(loss.p_value)}")
     return "; ".join(found)
+
+
+def _by(drift: Drift) -> str:
+    """The metric by which the window was held against the reference."""
+    return metrics.of(drift.metric).later or drift.metric
 
 
 def _changed(drift: Drift) -> str:
@@ -145,7 +150,7 @@ def _decision(drift: Drift, known: list[tuple[Loss, float]], spec: MonitorSpec) 
             })  # fmt: skip
             continue
         records.append({
-            "question": f"How much worse is {drift.metric} ({loss.kind}) than the reference's?",
+            "question": f"How much worse is {_by(drift)} ({loss.kind}) than the reference's?",
             "value": loss.fall.value / loss.scale if loss.scale else None, "as": "share of it",
             "limit": f"over {spec.margin:g}, shown at {level:g}",
             "answer": "yes" if "fall" in signs else "not shown",

@@ -56,17 +56,29 @@ def realised(
     size = reference.mean_loss or math.nan
     value = performance.realised(reference.metric, answers, found.target, SEED)
     excess = Measured(above / size, error / size)
-    return Loss("realised", p_value, *_fall(reference, value), excess), value
+    name = compared_by(reference)
+    by = value
+    if name != reference.metric:
+        by = performance.realised(name, answers, found.target, SEED)
+    return Loss("realised", p_value, *_fall(reference, by, name), excess), value
 
 
-def _fall(reference: Reference, value: Measured) -> tuple[Measured, float]:
-    """How much worse the declared metric is, and its size on the test rows."""
-    known = reference.declared
+def compared_by(reference: Reference) -> str:
+    """The metric by which a window is held against the reference."""
+    name = metrics.of(reference.metric).later
+    return name if name in reference.metrics else reference.metric
+
+
+def _fall(reference: Reference, value: Measured, name: str = "") -> tuple[Measured, float]:
+    """How much worse a metric is, the declared one if none is said, and its size on the test
+    rows."""
+    name = name or reference.metric
+    known = reference.metrics[name]
     if known.value is None:
         return UNKNOWN, math.nan
     error = 0.0
     if known.low is not None and known.high is not None:
         error = (known.high - known.low) / (2 * Z95)
-    sign = 1 if metrics.of(reference.metric).better == "higher" else -1
+    sign = 1 if metrics.of(name).better == "higher" else -1
     fall = Measured(sign * (known.value - value.value), math.hypot(error, value.error))
     return fall, abs(known.value)

@@ -110,6 +110,17 @@ def ndcg(target: NDArray[np.int64], scores: NDArray[Any], k: int) -> NDArray[np.
     return (found * worth[: found.shape[1]]).sum(axis=1) / best
 
 
+def worth(target: NDArray[np.int64], scores: NDArray[Any], k: int) -> NDArray[np.float64]:
+    """Mean ``1 / log2(place + 1)`` of what each row took, 0 beyond ``k``, ``float64[n]``.
+
+    The gain of a list where each item is to be found by itself: unlike :func:`ndcg` it stays what
+    it is where there is more, or less, to be found.
+    """
+    found = hits(target, scores, k)
+    gain = found / np.log2(np.arange(2, found.shape[1] + 2))
+    return gain.sum(axis=1) / np.maximum(num_relevant(target), 1)
+
+
 def recall(target: NDArray[np.int64], scores: NDArray[Any], k: int) -> NDArray[np.float64]:
     """Share of what each row took that its list holds, ``float64[n]``."""
     return hits(target, scores, k).sum(axis=1) / np.maximum(num_relevant(target), 1)
@@ -143,17 +154,20 @@ def of_shares(counts: NDArray[Any], num_rows: int) -> NDArray[Any]:
     return np.repeat(one, num_rows)
 
 
-def _mean(each: Any) -> Metric:
+def _mean(each: Any, later: str = "") -> Metric:
     def function(target: Any, scores: Any) -> float:
         return float(each(target, scores).mean()) if len(target) else np.nan
 
-    return Metric("higher", 0.0, 1.0, function, each=each)
+    return Metric("higher", 0.0, 1.0, function, each=each, later=later)
 
 
+ONE_BY_ONE = "item_gain_at_10"
 METRICS = {
-    "ndcg_at_10": _mean(lambda t, s: ndcg(t, s, 10)),
-    "recall_at_10": _mean(lambda t, s: recall(t, s, 10)),
-    "recall_at_50": _mean(lambda t, s: recall(t, s, 50)),
-    "mrr": _mean(reciprocal_rank),
+    "ndcg_at_10": _mean(lambda t, s: ndcg(t, s, 10), ONE_BY_ONE),
+    "recall_at_10": _mean(lambda t, s: recall(t, s, 10), ONE_BY_ONE),
+    "recall_at_50": _mean(lambda t, s: recall(t, s, 50), ONE_BY_ONE),
+    "mrr": _mean(reciprocal_rank, ONE_BY_ONE),
+    ONE_BY_ONE: _mean(lambda t, s: worth(t, s, 10)),
 }
-"""Means over users of what each list is worth; ``mrr`` ends with the list."""
+"""Means over users of what each list is worth; ``mrr`` ends with the list. The last one does not
+depend on how much there is to find, so that windows of any length are compared by it."""

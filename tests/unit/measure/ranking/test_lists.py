@@ -93,6 +93,24 @@ def test_exposure_tells_what_is_shown_from_what_is_taken():
     assert table.rows[0][column("share of what is taken")] == 0
 
 
+def test_the_gain_of_single_items_does_not_depend_on_how_many_there_are():
+    logits = np.array([[5.0, 4, 3, 2, 1, 0]])
+    scores = lists.of_logits(logits, np.full((1, 1), NONE))
+    one = lists.worth(np.array([[1]]), scores, 10)
+    assert one == pytest.approx(1 / np.log2(3))
+    two = lists.worth(np.array([[1, 5, COLD, NONE]]), scores, 10)
+    assert two == pytest.approx((1 / np.log2(3) + 1 / np.log2(7) + 0) / 3)
+    # users of one taste, some asked for one item of it, some for twenty
+    rng = np.random.default_rng(3)
+    scores = lists.of_logits(rng.gumbel(size=(4000, 50)) + np.linspace(3, 0, 50), NOTHING[:1])
+    taken = np.argsort(-(rng.gumbel(size=(4000, 50)) + np.linspace(3, 0, 50)), axis=1)
+    few, many = rng.permuted(taken[:, :10], axis=1)[:, :2], taken[:, :10]
+    gains = [lists.worth(some, scores, 10).mean() for some in (few, many)]
+    assert gains[0] == pytest.approx(gains[1], rel=0.05)
+    ideal = [lists.ndcg(some, scores, 10).mean() for some in (few, many)]
+    assert ideal[0] < 0.8 * ideal[1]
+
+
 @pytest.mark.parametrize("name", lists.METRICS)
 def test_a_metric_of_resampled_users_is_the_mean_of_what_each_is_worth(name):
     logits, target = drawn()
