@@ -113,6 +113,15 @@ class Data(Part):
             return {k: {"modality": v} if isinstance(v, str) else v for k, v in value.items()}
         return value
 
+    @field_validator("order", mode="before")
+    @classmethod
+    def _spelled(cls, value: Any) -> Any:
+        """Accept numbers and booleans as YAML reads them: ``[1, 0]``, ``[false, true]``."""
+        if isinstance(value, list):
+            bare = [str(each).lower() if isinstance(each, bool) else each for each in value]
+            return [str(each) if isinstance(each, int | float) else each for each in bare]
+        return value
+
 
 class SplitSpec(Part):
     """How rows are divided into train, valid and test."""

@@ -5,6 +5,7 @@ surveys, Layout, Tally -> Evidence
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
@@ -72,7 +73,8 @@ def _positive_class(layout: Layout) -> list[str]:
     if len(layout.classes) != 2 or "thresholds" in tasks.load(layout.task).NOT_APPLICABLE:
         return []
     no, yes = layout.classes
-    turned = f"say data.order: [{yes}, {no}] where {no} is the one to find"
+    turned = f"say data.order: {json.dumps([yes, no], ensure_ascii=False)} where {no} is the one"
+    turned += " to find"
     return [f"{yes} is the positive class, the one that f1 and thresholds are about; {turned}."]
 
 

@@ -52,7 +52,7 @@ def unfit(target: pa.ChunkedArray, order: Sequence[str]) -> tuple[str, str] | No
         return None
     found = f"{', '.join(names[:MOST_SHOWN])}{', ...' if len(names) > MOST_SHOWN else ''}"
     said = f"data.order is for two classes or for data.task: ordinal; found are {found}"
-    return said, "name both classes, the positive one last; or say data.task: ordinal"
+    return said, "name both classes, in quotes, the positive one last; or say data.task: ordinal"
 
 
 def encode_target(column: pa.ChunkedArray, layout: Layout) -> NDArray[np.int64]:

@@ -294,11 +294,20 @@ def test_the_positive_class_is_said_and_can_be_chosen(tmp_path):
     assert snapshot.layout.classes == ["fraud", "ok"]
     said = " ".join(snapshot.evidence.notes)
     assert "ok is the positive class" in said
-    assert "data.order: [ok, fraud] where fraud is the one to find" in said
+    assert 'data.order: ["ok", "fraud"] where fraud is the one to find' in said
     turned, _ = taken(tmp_path, text(y=cycle("fraud", "ok")), order=["ok", "fraud"])
     assert turned.layout.classes == ["ok", "fraud"]
     three, _ = taken(tmp_path, text(y=cycle("a", "b", "c")))
     assert "positive class" not in " ".join(three.evidence.notes)
+
+
+def test_an_order_of_numbers_or_booleans_needs_no_quotes(tmp_path):
+    snapshot, _ = taken(tmp_path, text(y=cycle("0", "1")), order=[1, 0])
+    assert snapshot.layout.classes == ["1", "0"]
+    snapshot, _ = taken(tmp_path, text(y=cycle("true", "false")), order=[True, False])
+    assert snapshot.layout.classes == ["true", "false"]
+    with pytest.raises(BadInput, match="in quotes"):
+        taken(tmp_path, text(y=cycle("yes", "no")), task="classification", order=[True, False])
 
 
 def test_whole_numbers_are_classes_and_what_else_they_may_be_is_said(tmp_path):
