@@ -1,6 +1,8 @@
 """Laws that every task keeps, found on disk: a new one is held to them too."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -303,3 +305,14 @@ def test_a_worse_score_never_turns_a_failure_into_a_pass(better, burden, action)
 def test_tasks_are_found_on_disk():
     folder = Path(tasks.__file__).parent
     assert {path.stem for path in folder.glob("*.py")} - {"__init__"} <= set(TASKS)
+
+
+def test_what_a_task_is_called_costs_no_torch():
+    names = plugins.modules("penstock.tasks")
+    code = (
+        "import sys; from penstock import tasks;"
+        f"[tasks.load(name) for name in {names}];"
+        "print(sorted({'torch', 'sklearn', 'penstock.model'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from penstock.evidence import Evidence
-from penstock.learning.sizing import sized as sized_by_rows
 from penstock.measure import predictions as said
 from penstock.measure.ranking import lists, shown
 from penstock.measure.ranking.interactions import LONGEST, codes_of, spelled
@@ -130,6 +129,8 @@ def learn(
 
 def sized(spec: Any, train: pa.Table, layout: Layout) -> Any:
     """Sizes of two towers: few epochs, each of which sees every user many times."""
+    from penstock.learning.sizing import sized as sized_by_rows
+
     rows = train.num_rows
     steps = math.ceil(rows / sized_by_rows(spec, rows).batch_size)
     enough = min(MOST_EPOCHS, max(EPOCHS, math.ceil(STEPS / steps)))
