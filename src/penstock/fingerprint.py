@@ -151,10 +151,19 @@ def _run(tree: ast.AST) -> Iterator[ast.AST]:
 
 @cache
 def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
+    """Whether a dotted name is a module's; only packages are imported to find out."""
+    parent = name.rpartition(".")[0]
+    if parent and not _is_package(parent):
         return False
+    return importlib.util.find_spec(name) is not None
+
+
+@cache
+def _is_package(name: str) -> bool:
+    if not _is_module(name):
+        return False
+    spec = importlib.util.find_spec(name)
+    return spec is not None and spec.submodule_search_locations is not None
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 
 import pytest
 
@@ -69,3 +71,14 @@ def test_a_stage_key_tells_stages_code_and_inputs_apart():
 def test_a_module_that_is_not_there_is_an_error():
     with pytest.raises(ModuleNotFoundError):
         fingerprint.code_version("penstock.nothing")
+
+
+def test_what_code_depends_on_is_read_and_not_run():
+    code = (
+        "import sys; from penstock import fingerprint;"
+        "found = fingerprint.closure('penstock.stages.fit', 'penstock.tasks.ranking');"
+        "assert 'penstock.learning.loop' in found;"
+        "print(sorted({'torch', 'sklearn', 'penstock.model'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
