@@ -90,7 +90,7 @@ def run(name: str, source: Path, project: Path) -> None:
     flow = Flow.run(project / name, str(source), "label")
     flow.tell()
     if flow.registered:
-        known, test = flow.rows()
+        known, test, _ = flow.rows()
         truth = np.array(test["label"].to_pylist())
         said = flow.predicted(test.select(["image"]))["prediction"]
         mine = said.astype(str).to_numpy() == truth

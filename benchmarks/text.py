@@ -54,10 +54,9 @@ def run(name: str, source: Path, project: Path) -> None:
     flow = Flow.run(project / name, str(source), TARGET)
     flow.tell()
     if flow.registered:
-        known, test = flow.rows()
+        known, test, columns = flow.rows()
         kinds = sorted(set(known[TARGET].to_pylist()))
         truth = np.array(test[TARGET].to_pylist()) == kinds[1]
-        columns = [column for column in test.column_names if column != TARGET]
         said = flow.predicted(test.select(columns))
         mine = said[f"probability_{kinds[1]}"].to_numpy()
         theirs = linear(known, test, columns, kinds[1])

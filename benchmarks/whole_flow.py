@@ -79,15 +79,16 @@ class Flow:
             if check["outcome"] not in ("pass", "note"):
                 print(f"  {check['outcome']} {check['name']} {check['subject']}: {check['why']}")
 
-    def rows(self) -> tuple[pa.Table, pa.Table]:
-        """The rows that are learnt from and chosen by (train and valid), and those of test."""
+    def rows(self) -> tuple[pa.Table, pa.Table, list[str]]:
+        """The rows that are learnt from and chosen by (train and valid), those of test, and the
+        names of the features."""
         store = LocalStore(self.folder.parent / "again")
         pipeline = pipeline_file.read(self.folder / pipeline_file.FILE_NAME, {})
         source = open_source(pipeline.data, self.folder)
         snapshot = ingest(source, pipeline.data, pipeline.split, store)
         parts = split(snapshot, pipeline.split, store)
         known = pa.concat_tables([store.table(parts.train), store.table(parts.valid)])
-        return known, store.table(parts.test)
+        return known, store.table(parts.test), [column.name for column in parts.layout.features]
 
     def predicted(self, rows: pa.Table) -> pd.DataFrame:
         """What the registered package says of rows."""
