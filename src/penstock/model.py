@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 from safetensors import safe_open
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from penstock import modalities, tasks
@@ -209,10 +208,8 @@ class Learnt:
     ) -> Learnt:
         """Read a state file, and the arrays that stand beside the weights."""
         learnt = cls.from_json(state.read_text(encoding="utf-8"), str(state), place)
-        with safe_open(weights, framework="np") as file:
-            names = [name for name in file.keys() if name.startswith(KEPT)]  # noqa: SIM118
-            arrays = {name[len(KEPT) :]: file.get_tensor(name) for name in sorted(names)}
-        return replace(learnt, arrays=arrays)
+        kept = _tensors(weights, "np", kept=True)
+        return replace(learnt, arrays={name[len(KEPT) :]: array for name, array in kept.items()})
 
 
 def reading(column: Column, spec: ModelSpec, pretrained: dict[str, Opened]) -> Modality:
@@ -290,7 +287,7 @@ class Model:
         beside = state.parent / FOLDER
         place = place or (lambda _, name: Opened(beside / name, name))
         learnt = Learnt.read(weights, state, place)
-        tensors = {n: t for n, t in load_file(weights).items() if not n.startswith(KEPT)}
+        tensors = _tensors(weights, "pt", kept=False)
         with torch.random.fork_rng(devices=[]):  # drawn before they are read
             network = learnt.network()
         network.load_state_dict(tensors)
@@ -412,6 +409,13 @@ class Model:
 
     def _encoded(self, table: pa.Table) -> Encoded:
         return Encoded.of(self.learnt.encode(table), table.num_rows)
+
+
+def _tensors(weights: Path, framework: str, kept: bool) -> dict[str, Any]:
+    """The arrays that stand beside the weights, or the weights."""
+    with safe_open(weights, framework=framework) as file:
+        names = [name for name in file.keys() if name.startswith(KEPT) == kept]  # noqa: SIM118
+        return {name: file.get_tensor(name) for name in sorted(names)}
 
 
 def _kind(arrow_type: str) -> str:

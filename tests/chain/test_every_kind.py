@@ -4,12 +4,9 @@ Found on disk: a new modality or task without rows here fails.
 """
 
 import datetime as dt
-import importlib.util
 import io
 import re
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 from PIL import Image
+from test_chain import Chain
 
 from penstock import modalities, plugins, tasks
 from penstock.adapters.sources import open_source
@@ -36,19 +34,6 @@ KINDS = [
     if hasattr(modalities.load(name), "encoder")
 ]
 WORDS = ["red", "green", "blue", "old", "new", "big", "small", "odd"]
-
-
-def chained():
-    """The runner of all stages, from the tests beside this one."""
-    path = Path(__file__).with_name("test_chain.py")
-    spec = importlib.util.spec_from_file_location("stages_in_a_row", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.Chain
-
-
-Chain = chained()
 
 
 def picture(up, rng):

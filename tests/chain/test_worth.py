@@ -1,28 +1,15 @@
 """A text beside a number: read where it tells something, and not where a network does without."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from test_chain import Chain
 
 from penstock.spec import ModelSpec
 
 pytestmark = pytest.mark.slow
 WORDS = np.array([f"w{n}" for n in range(400)])
-
-
-def chained():
-    """The runner of all stages, from the tests beside this one."""
-    path = Path(__file__).with_name("test_chain.py")
-    spec = importlib.util.spec_from_file_location("stages_in_a_row_for_worth", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module.Chain
 
 
 def run(folder, tells):
@@ -35,7 +22,7 @@ def run(folder, tells):
     frame = pd.DataFrame({"said": said, "x": x, "y": np.where(ups, "yes", "no")})
     frame.to_parquet(folder / "table.parquet")
     model = ModelSpec(epochs=10, width=32, members=2, batch_size=32)
-    return chained()(folder, "table.parquet", data={"features": {"said": "text"}}, model=model)
+    return Chain(folder, "table.parquet", data={"features": {"said": "text"}}, model=model)
 
 
 def worth(chain):

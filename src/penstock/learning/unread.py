@@ -95,7 +95,7 @@ def notes(found: list[Asked], hidden: list[str]) -> list[str]:
     """A sentence for each column that is read no more."""
     return [
         f"{one.column} is not read: the loss on validation rows was {one.hidden:.4g} without it and"
-        f" {one.shown:.4g} with it, and the network that was trained again without it is better."
+        f" {one.shown:.4g} with it, and the network that was trained again without it is no worse."
         for one in found
         if one.column in hidden
     ]
