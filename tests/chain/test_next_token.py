@@ -1,18 +1,13 @@
 """A model of text through all stages: what a run says of it."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+import test_chain as chain
 
 from penstock.spec import ModelSpec, SplitSpec
 
 pytestmark = pytest.mark.slow
-spec = importlib.util.spec_from_file_location("chain", Path(__file__).with_name("test_chain.py"))
-chain = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(chain)
 
 WORDS = [
     "the", "cat", "dog", "sat", "on", "a", "mat", "and", "saw", "red", "blue", "green", "bird",

@@ -1,13 +1,12 @@
 """What users take next, through all stages: what a run says of it."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import test_chain as chain
 
 from penstock.measure import division
 from penstock.measure.drift import reference
@@ -16,9 +15,6 @@ from penstock.spec import Data, ModelSpec, MonitorSpec, SplitSpec
 from penstock.stages.monitor import Watch, monitor
 
 pytestmark = pytest.mark.slow
-spec = importlib.util.spec_from_file_location("chain", Path(__file__).with_name("test_chain.py"))
-chain = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(chain)
 
 TAKEN = {"target": "item", "task": "ranking", "user": "who", "sensitive": ["town"]}
 NUM_ITEMS = 240

@@ -5,7 +5,6 @@ server is ``mlflow models serve`` in a process of its own, over the package that
 """
 
 import base64
-import importlib.util
 import json
 import os
 import socket
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import test_every_kind as kinds
 
 from penstock.adapters.tracking.package import package
 from penstock.stages.register import files_of
@@ -27,17 +27,6 @@ from penstock.stages.register import files_of
 pytestmark = [pytest.mark.slow, pytest.mark.services, pytest.mark.xdist_group("flows")]
 NUM_ROWS = 300
 SECONDS = 120
-
-
-@pytest.fixture(scope="module")
-def kinds():
-    """Rows of every kind, and the runner of all stages."""
-    path = Path(__file__).with_name("test_every_kind.py")
-    spec = importlib.util.spec_from_file_location("rows_of_every_kind", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @contextmanager
@@ -99,7 +88,7 @@ def assert_equal(answered, said):
             assert answered[name].astype(str).tolist() == said[name].astype(str).tolist(), name
 
 
-def test_every_kind_of_column(kinds, tmp_path):
+def test_every_kind_of_column(tmp_path):
     rng = np.random.default_rng(3)
     ups = rng.random(NUM_ROWS) < 0.5
     table = pd.DataFrame(
@@ -135,7 +124,7 @@ def test_every_kind_of_column(kinds, tmp_path):
 
 
 @pytest.mark.parametrize("task", ["regression", "ordinal", "count", "ranking", "next_token"])
-def test_every_task(task, kinds, tmp_path):
+def test_every_task(task, tmp_path):
     rng = np.random.default_rng(4)
     table, more = kinds.OWN[task](rng) if task in kinds.OWN else kinds.signals(task, rng)
     table.to_parquet(tmp_path / "rows.parquet")
