@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
+from asking import ask
 from mlflow import MlflowClient
 
 from penstock.servers.processes import members
@@ -118,14 +118,7 @@ class House:
         return next(part for part in self.status["parts"] if part["name"] == name)
 
     def ask(self, path: str, content: dict | None = None):
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.prefect}/api{path}",
-            data=None if content is None else json.dumps(content).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+        return ask(f"http://127.0.0.1:{self.prefect}/api{path}", content)
 
     def deployment(self, flow: str, name: str) -> dict:
         return self.ask(f"/deployments/name/{flow}/{name}")

@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from asking import ask
 
 from penstock.servers.processes import members
 from penstock.standing import Process, read
@@ -49,9 +50,7 @@ def test_the_server_refuses_a_wrong_value(house):
 
 
 def test_both_pages_ask_this_port_and_mlflow_answers_loopback(house):
-    settings = f"http://127.0.0.1:{house.prefect}/ui-settings"
-    with urllib.request.urlopen(settings, timeout=30) as answer:
-        found = json.load(answer)
+    found = ask(f"http://127.0.0.1:{house.prefect}/ui-settings")
     assert found["api_url"] == f"http://127.0.0.1:{house.prefect}/api"
     assert found["available_uis"] == ["v1", "v2"]
     for host in ("127.0.0.1", "localhost"):
@@ -75,8 +74,7 @@ def test_a_run_in_another_shell_uses_these_servers(house):
     assert "Starting Prefect" not in done.stderr
     run = json.loads(done.stdout)
     tracked = f"http://127.0.0.1:{house.mlflow}/api/2.0/mlflow/runs/get?run_id={run['run_id']}"
-    with urllib.request.urlopen(tracked, timeout=30) as answer:
-        assert json.load(answer)["run"]["info"]["artifact_uri"].startswith("mlflow-artifacts:/")
+    assert ask(tracked)["run"]["info"]["artifact_uri"].startswith("mlflow-artifacts:/")
     assert house.ask(f"/flow_runs/{run['flow_run_id']}")["name"] == "train shop"
 
 

@@ -5,7 +5,6 @@ Only names and ports of the containers are put at loopback; a service that is no
 (postgres, s3) is one that the fixtures stand for.
 """
 
-import base64
 import contextlib
 import json
 import os
@@ -16,7 +15,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 import uuid
 from pathlib import Path
 
@@ -24,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from asking import ask
 
 from penstock.servers.processes import TOKEN, end
 
@@ -196,13 +195,7 @@ class Team:
 
     def ask(self, name, path, body=None, login=""):
         """What a server says to a client who knows its password."""
-        headers = {"Content-Type": "application/json"}
-        if login:
-            headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address(name) + path, data, headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        return ask(self.address(name) + path, body, login)
 
     def prefect(self, path, body=None):
         return self.ask("prefect", f"/api{path}", body, SECRETS["PREFECT_LOGIN"])
