@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from penstock.chunks import taken
 from penstock.learning.encodings import Exchange, column_encodings, encodings
 from penstock.learning.network import Network
 from penstock.measure.predictions import Answers
@@ -91,7 +92,7 @@ class Bench:
     def scores_dealt(self, name: str, order: NDArray[np.int64]) -> NDArray[Any]:
         """Scores of the rows with the values of a column dealt out in another order."""
         if self.exchange is None or self._told_elsewhere(name):
-            return self.scores_with(name, self.table[name].take(pa.array(order)))
+            return self.scores_with(name, taken(self.table[name], order))
         here, every = self.here(name), torch.arange(len(order))
         return self._scored(self.exchange.outputs_with(name, here[torch.from_numpy(order)], every))
 

@@ -13,14 +13,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from penstock import modalities, plugins, tasks
+from penstock.chunks import in_turn, taken
 from penstock.evidence import Figure, Series, Table
 from penstock.measure import minhash
 from penstock.records import Column, Layout
 
 MOST_ROWS, MOST_FILES = 20_000, 500
 """Rows that are looked at, and rows of files, which take longer, evenly spaced (house choice)."""
-FILES_AT_ONCE = 64
-"""Files of which copies are held at a time (house choice)."""
 NUM_NAMES = 3
 """Names that are said of a view, the most frequent (house choice)."""
 NUM_BINS, NUM_FIGURES = 40, 3
@@ -50,13 +49,20 @@ def views(table: pa.Table, layout: Layout) -> dict[str, dict[str, pa.Array]]:
             continue
         files = column.arrow_type == "binary"
         rows = looked_at(table.num_rows, MOST_FILES if files else MOST_ROWS)
-        parts = np.array_split(rows, -(-len(rows) // FILES_AT_ONCE)) if files else [rows]
-        looks = modalities.load(column.modality).views
-        seen = [looks(table[column.name].take(pa.array(part))) for part in parts]
-        several = {view: pa.concat_arrays([each[view] for each in seen]) for view in seen[0]}
+        several = views_of_rows(modalities.load(column.modality), table[column.name], rows)
         if len(several) > 1:
             found[column.name] = several
     return found
+
+
+def views_of_rows(
+    modality: modalities.Modality, values: pa.ChunkedArray, rows: NDArray[np.int64]
+) -> dict[str, pa.Array]:
+    """The views that a modality has of these rows, at least one; of files a few at a time."""
+    files = pa.types.is_binary(values.type)
+    parts = in_turn(values, rows) if files else [taken(values, rows)]
+    seen = [modality.views(part) for part in parts]
+    return {view: pa.concat_arrays([each[view] for each in seen]) for view in seen[0]}
 
 
 def tables(found: dict[str, dict[str, pa.Array]]) -> dict[str, Table]:

@@ -59,7 +59,7 @@ class Store(Protocol):
         """A local path with the content; StoreError when it is gone."""
 
     def table(self, rows: Rows, columns: list[str] | None = None) -> pa.Table:
-        """The whole table in memory."""
+        """The whole table; where it holds many files, these stay on disk until they are used."""
 
     def batches(
         self, rows: Rows, columns: list[str] | None = None, batch_size: int = 65_536

@@ -13,6 +13,7 @@ import torch
 
 from penstock import exhibits
 from penstock.bench import Bench, drawn, exchanged
+from penstock.chunks import taken
 from penstock.evidence import Gallery
 from penstock.learning.attribution import sensitivity
 from penstock.learning.encodings import affordable, work_of_exchange
@@ -55,7 +56,7 @@ class Stressed(Bench):
         work_a_row = work_of_exchange(model.network, model.encoded(test.slice(0, 1)))
         passes = _passes(model)
         count = affordable(test.num_rows, work_a_row * passes, WORK, LEAST_ROWS, most)
-        table = test.take(pa.array(np.sort(drawn(test, count, seed))))
+        table = taken(test, np.sort(drawn(test, count, seed)))
         self.raw = table
         super().__init__(model, _reduced(model, table), seed)
         self.examples: list[tuple[Trial, pa.ChunkedArray]] = []

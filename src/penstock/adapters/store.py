@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penstock import fingerprint
-from penstock.adapters import address, remote
+from penstock.adapters import address, mapped, remote
 from penstock.adapters.row_groups import GROUP_ROWS, RowGroups
 from penstock.errors import Mistake, StoreError
 from penstock.records import Blob, Rows
@@ -93,10 +93,14 @@ class LocalStore:
             os.utime(path)
 
     def table(self, rows: Rows, columns: list[str] | None = None) -> pa.Table:
-        """The whole table in memory."""
+        """The whole table: in memory, or mapped from disk where it holds many files."""
         import pyarrow.parquet as pq
 
-        return pq.read_table(self.path(rows.blob), columns=columns)
+        with pq.ParquetFile(self.path(rows.blob)) as file:
+            if not mapped.is_large(file, columns):
+                return file.read(columns=columns)
+            whole = mapped.table(file, self.cache(f"mapped-{rows.blob.sha256}"))
+        return whole if columns is None else whole.select(columns)
 
     def batches(
         self, rows: Rows, columns: list[str] | None = None, batch_size: int = GROUP_ROWS
@@ -105,7 +109,8 @@ class LocalStore:
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(self.path(rows.blob)) as file:
-            yield from file.iter_batches(batch_size=batch_size, columns=columns)
+            for group in range(file.num_row_groups):  # a batch of several would hold their files
+                yield from file.iter_batches(batch_size, row_groups=[group], columns=columns)
 
     def scratch(self, name: str) -> Path:
         """A folder for unfinished work beside the store's files."""

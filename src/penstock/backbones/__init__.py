@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, create_model
 
 from penstock import fingerprint, plugins
+from penstock.chunks import taken
 from penstock.learning import pretrained, pretrained_encoder
 from penstock.learning.kept import kept_in
 from penstock.opened import Opened
@@ -156,7 +157,7 @@ class Pretrained:
         about = Prepared(fingerprint=self.opened.fingerprint, inputs=inputs)
         state = self.State(**own.model_dump(), backbone=about)
         places = np.linspace(0, len(column) - 1, min(len(column), LEARN_ROWS)).astype(np.int64)
-        some = column.take(pa.array(places))
+        some = taken(column, places)
         network = pretrained.frozen(folder, self.kind)
         self._num_tokens(network, some.slice(0, 1), state)  # else it cannot read any row
         found, length = self._features(some, state)

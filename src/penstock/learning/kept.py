@@ -18,6 +18,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from penstock.chunks import taken
+
 ROWS_A_FILE = 2048
 """Vectors written at once (house choice: what a killed run loses)."""
 
@@ -56,7 +58,7 @@ class Kept:
         lost.sort()
         for at in range(0, len(lost), ROWS_A_FILE):
             rows = lost[at : at + ROWS_A_FILE]
-            vectors, lengths = make(column.take(pa.array(rows)))
+            vectors, lengths = make(taken(column, rows))
             self._keep([keys[row] for row in rows], vectors, lengths)
         where = np.array([self.place[key] for key in keys])
         width = self.files[where[0, 0]].dtype["vector"].shape[0]

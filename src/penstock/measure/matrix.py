@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel
 
+from penstock.chunks import digested
 from penstock.records import Layout
 
 MAX_LEVELS = 254
@@ -155,7 +156,7 @@ def codes_of(column: pa.ChunkedArray) -> np.ndarray:
     """
     if pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type):
         column = as_text(column)
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded = digested(column).combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
     return encoded.indices.fill_null(-1).cast(pa.int64()).to_numpy()

@@ -13,11 +13,17 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+
+from penstock.chunks import in_turn
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import ArrayLike
 
 MAX_PIXELS = 50_000_000
 """An image of more pixels is a decompression bomb, not an example (house choice)."""
@@ -39,8 +45,6 @@ BEHIND = 128
 (house choice)."""
 LARGE_FILE = 20_000
 """Bytes from which on a file is worth a thread (house choice, measured)."""
-AT_ONCE = 256
-"""Files that wait for a thread at once."""
 
 Found = TypeVar("Found")
 Pixels = NDArray[np.uint8]
@@ -107,14 +111,27 @@ def read(content: bytes, side: int = 0) -> Picture:
         raise Unreadable(said[:200] or type(error).__name__) from None
 
 
-def each(work: Callable[[bytes | None], Found], files: list[bytes | None]) -> Iterator[Found]:
+def each(
+    work: Callable[[bytes | None], Found],
+    column: pa.ChunkedArray | pa.Array,
+    places: ArrayLike | None = None,
+) -> Iterator[Found]:
     """What ``work`` makes of each file, in order; of large files several at a time.
 
     Pillow decodes outside of Python's lock, which pays where decoding is the larger part.
+
+    Parameters
+    ----------
+    work : callable
+        Given a file's bytes, or None where there is none.
+    column : binary[n]
+        Of any size: few files are held at a time.
+    places : int64[k], optional
+        The rows that are wanted; all of them without.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(files), AT_ONCE):
-            some = files[start : start + AT_ONCE]
+        for files in in_turn(column, places):
+            some = files.to_pylist()
             size = sum(len(file) for file in some if file) / len(some)
             yield from (pool.map if size > LARGE_FILE else map)(work, some)
 

@@ -5,13 +5,13 @@ Arrow columns -> masks
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from penstock.chunks import digested
 
 
 def fingerprints(table: pa.Table) -> NDArray[np.uint64]:
@@ -71,22 +71,11 @@ def contradicting(features: NDArray[np.uint64], whole: NDArray[np.uint64]) -> ND
     return np.isin(features, torn.to_numpy())
 
 
-def _digests(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Hashes in place of files, which an encoding would copy, ``fixed_size_binary[n]``."""
-    found = [
-        blake2b(value.as_buffer(), digest_size=16).digest() if value.is_valid else None
-        for value in column
-    ]
-    return pa.chunked_array([pa.array(found, pa.binary(16))])
-
-
 def _codes(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Equal numbers for equal values, ``int64[n]``."""
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         column = pc.binary_join(column.cast(pa.list_(pa.string())), "\x1f")
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if pa.types.is_binary(column.type):
-        column = _digests(column)
-    coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+    coded = digested(column).combine_chunks().dictionary_encode(null_encoding="encode")
     return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)

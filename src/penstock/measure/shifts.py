@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from penstock.chunks import taken
+
 
 def hit(num_rows: int, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Which rows are hit, ``bool[num_rows]``: the nearest whole number to the share, at least one.
@@ -58,4 +60,4 @@ def exchanged(column: pa.ChunkedArray, share: float, rng: np.random.Generator) -
     order = rng.permutation(len(column))[: max(2, round(share * len(column)))]
     source = np.arange(len(column))
     source[order] = np.roll(order, 1)
-    return column.take(pa.array(source))
+    return taken(column, source)

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from penstock.chunks import in_turn
 from penstock.measure import overlays, shifts, sounds
 from penstock.measure.sounds import Frames, Sound, Unreadable
 from penstock.modalities import MISSING, Parted, Stress
@@ -130,9 +131,9 @@ def heard(content: bytes | None) -> Sound | None:
 
 def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec) -> State:
     """Rate, length, bands and loudness from an evenly spaced sample of the recordings."""
-    step = max(1, len(column) // MAX_LEARN_ROWS)
-    sample = column.take(pa.array(np.arange(0, len(column), step)))
-    found = [(one.rate, one.seconds) for value in sample if (one := heard(value.as_py()))]
+    chosen = np.arange(0, len(column), max(1, len(column) // MAX_LEARN_ROWS))
+    sample = (heard(value.as_py()) for some in in_turn(column, chosen) for value in some)
+    found = [(sound.rate, sound.seconds) for sound in sample if sound]
     if not found:
         return UNHEARD
     rates, seconds = np.array(found).T
@@ -142,12 +143,13 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
     state = UNHEARD.model_copy(
         update={"rate": rate, "seconds": float(np.clip(usual, shortest, MAX_SECONDS))}
     )
-    arrays = encode(sample, state)
-    known = arrays["mels"].any(axis=(1, 2))
+    arrays = [encode(some, state) for some in in_turn(column, chosen)]
+    mels = np.concatenate([each["mels"] for each in arrays])
+    known = mels.any(axis=(1, 2))
     if not known.any():
         return state
-    mels = arrays["mels"][known]
-    levels = arrays["level"][known].astype(np.float64) * state.spread + state.level
+    mels, level = mels[known], np.concatenate([each["level"] for each in arrays])[known]
+    levels = level.astype(np.float64) * state.spread + state.level
     return state.model_copy(
         update={
             "mean": [float(mels[:, band].mean() / 255) for band in range(BANDS)],

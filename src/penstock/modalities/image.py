@@ -89,7 +89,7 @@ def unreadable(column: pa.ChunkedArray | pa.Array) -> list[str]:
 
     A missing value counts as readable: it is the column's business whether it may be null.
     """
-    return list(pictures.each(_fault, column.to_pylist()))
+    return list(pictures.each(_fault, column))
 
 
 def _fault(content: bytes | None) -> str:
@@ -120,7 +120,7 @@ def learn(column: pa.ChunkedArray, target: NDArray[np.generic], spec: ModelSpec)
             picture.image.thumbnail((2 * side, 2 * side))
         return picture
 
-    found = list(pictures.each(small, column.take(pa.array(chosen)).to_pylist()))
+    found = list(pictures.each(small, column, chosen))
     known = [picture for picture in found if picture is not None] or [BLANK]
     largest = [max(picture.width, picture.height) for picture in known]
     side = spec.image_size or min(MAX_SIDE, max(8, int(np.median(largest))))
@@ -155,7 +155,7 @@ def encode(column: pa.ChunkedArray, state: State) -> dict[str, NDArray[np.generi
             return blank
         return pictures.squared(picture.image, state.side, state.channels, state.white)
 
-    for row, found in enumerate(pictures.each(one, column.to_pylist())):
+    for row, found in enumerate(pictures.each(one, column)):
         pixels[row] = found
     return {"pixels": pixels}
 
@@ -358,7 +358,7 @@ def likeness(column: pa.ChunkedArray) -> NDArray[np.float32]:
         length = float(np.linalg.norm(grey))
         return grey / np.float32(length) if length > 2 * LIKENESS_SIDE else 0 * grey
 
-    found = list(pictures.each(one, column.to_pylist()))
+    found = list(pictures.each(one, column))
     return np.stack(found) if found else np.zeros((0, LIKENESS_SIDE**2), np.float32)
 
 
@@ -371,7 +371,7 @@ def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:
     The former of the grey image, at most 64 pixels wide: mean and deviation of its pixels, and
     :func:`penstock.measure.pictures.sharpness`. Null where it cannot be read.
     """
-    rows = list(pictures.each(_viewed, column.to_pylist()))
+    rows = list(pictures.each(_viewed, column))
     columns = zip(*rows, strict=True) if rows else [()] * len(VIEWS)
     return {n: pa.array(v, pa.float64()) for n, v in zip(VIEWS, columns, strict=True)}
 

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from penstock import tasks
 from penstock.bench import Bench, drawn
+from penstock.chunks import taken
 from penstock.evidence import Check, Evidence
 from penstock.inside import Inside, columns_of
 from penstock.learning import attribution
@@ -176,7 +177,7 @@ def _shuffled_only(model: Model, test: pa.Table, metric: str, seed: int) -> Evid
     work = work_of_exchange(model.network, model.encoded(test.slice(0, 1)))
     shuffles = work * NUM_SHUFFLES * min(MAX_COLUMNS, len(model.learnt.inputs))
     count = affordable(test.num_rows, shuffles, WORK, LEAST_SHUFFLED, MOST_SHUFFLED)
-    bench = Shuffled(model, test.take(pa.array(drawn(test, count, seed))), seed)
+    bench = Shuffled(model, taken(test, drawn(test, count, seed)), seed)
     weighed = [bench.importance(name, metric) for name in bench.names[:MAX_COLUMNS]]
     weighed.sort(key=lambda one: -one.loss[0])
     return Evidence(
@@ -210,14 +211,14 @@ class Study(Shuffled):
             work_of_exchange(network, one) * NUM_SHUFFLES * min(MAX_COLUMNS, len(network.names))
         )
         count = affordable(test.num_rows, shuffles, WORK, LEAST_SHUFFLED, MOST_SHUFFLED)
-        super().__init__(model, test.take(pa.array(drawn(test, count, seed))), seed)
+        super().__init__(model, taken(test, drawn(test, count, seed)), seed)
         steps = work * attribution.NUM_STEPS * 3  # there and back
         self.num_rows = affordable(count, steps, WORK, LEAST_ROWS, MOST_ROWS)
         copies = steps * (NUM_COPIES + 1)
         self.num_compared = affordable(self.num_rows, copies, WORK, LEAST_COMPARED, COPY_ROWS)
         count = affordable(train.num_rows, work, WORK, LEAST_ROWS, BASELINE_ROWS)
         chosen = np.linspace(0, train.num_rows - 1, count).astype(np.int64)
-        self.seen = model.encoded(train.take(pa.array(chosen)))
+        self.seen = model.encoded(taken(train, chosen))
         self.baseline = encodings(network, self.seen).mean(dim=0, keepdim=True)
 
     @property

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from penstock import modalities, tasks
+from penstock import contents, modalities, tasks
+from penstock.chunks import taken
 from penstock.evidence import Evidence, Figure, Series, Table
 from penstock.measure import groups, metrics, sketches
 from penstock.measure.drift import means, performance
@@ -142,9 +143,9 @@ def views_of(column: Column, values: pa.ChunkedArray) -> dict[str, pa.Array]:
     modality = modalities.load(column.modality) if _known(column.modality) else None
     if modality is None or not hasattr(modality, "views"):
         modality = modalities.load("category")
-    if pa.types.is_binary(values.type) and len(values) > MAX_FILES:
-        values = values.take(np.linspace(0, len(values) - 1, MAX_FILES).astype(np.int64))
-    return modality.views(values)
+    if not pa.types.is_binary(values.type) or not len(values):
+        return modality.views(values)
+    return contents.views_of_rows(modality, values, contents.looked_at(len(values), MAX_FILES))
 
 
 def scores_of(answers: Answers, target: NDArray[Any], classes: list[str]) -> dict[str, Any]:
@@ -283,7 +284,7 @@ def _sample(
     if not len(places):
         return None
     names = [column.name for column in _columns(fitted, policy, ())]
-    return store.keep_table(store.table(test, columns=names).take(places))
+    return store.keep_table(taken(store.table(test, columns=names), places))
 
 
 SCORE_DIGITS = 5

@@ -9,14 +9,13 @@ Snapshot -> Split
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock import contents, tasks
+from penstock.chunks import taken
 from penstock.errors import BadInput, Mistake
 from penstock.evidence import Check, Evidence, Figure, Table
 from penstock.measure import division
@@ -28,7 +27,7 @@ from penstock.records import Layout, Rows, Snapshot, Split
 from penstock.spec import SplitSpec
 from penstock.tables.agreement import strategy_of
 from penstock.tables.copies import near_copies
-from penstock.tables.sampling import sampled
+from penstock.tables.sampling import divided, sampled
 
 STAGE = findings.STAGE
 SHOWN_CLASSES = 30
@@ -72,7 +71,7 @@ def split(
     part = STRATEGIES[spec.strategy](rows)
     check_parts(part)
     tell(1, 4, "writing parts")
-    train, valid, test = _write(snapshot.rows, part, store)
+    train, valid, test = divided(snapshot.rows, part, len(division.PARTS), store)
     parts = Split(train=train, valid=valid, test=test, layout=layout)
     tell(2, 4, "looking for leaks")
     evidence = _evidence(parts, part, rows, snapshot, store)
@@ -114,7 +113,7 @@ def _check_call(snapshot: Snapshot, spec: SplitSpec) -> None:
         raise BadInput(mistakes)
 
 
-# ----------------------------------------------------------------------- reading and writing
+# ----------------------------------------------------------------------------------- reading
 
 
 def _read(snapshot: Snapshot, spec: SplitSpec, store: Store) -> Grounds:
@@ -147,25 +146,6 @@ def _read(snapshot: Snapshot, spec: SplitSpec, store: Store) -> Grounds:
         notes=[],
         users=np.unique(codes_of(column(users[0])), return_inverse=True)[1] if users else None,
     )
-
-
-def _write(rows: Rows, part: np.ndarray, store: Store) -> list[Rows]:
-    batches = store.batches(rows)
-    first = next(batches)
-    with ExitStack() as stack:
-        writers = [stack.enter_context(store.writer(first.schema)) for _ in division.PARTS]
-        start = 0
-        for batch in _chain(first, batches):
-            here = part[start : start + batch.num_rows]
-            for which, writer in enumerate(writers):
-                writer.write(batch.filter(pa.array(here == which)))
-            start += batch.num_rows
-    return [writer.rows for writer in writers]
-
-
-def _chain(first: pa.RecordBatch, others: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    yield from others
 
 
 # ------------------------------------------------------------------------------ the evidence
@@ -214,7 +194,7 @@ def _near_texts(part: np.ndarray, snapshot: Snapshot, store: Store) -> list[Chec
     if not columns:
         return []
     rows = contents.looked_at(snapshot.rows.num_rows, contents.MOST_ROWS)
-    table = store.table(snapshot.rows, [column.name for column in columns]).take(pa.array(rows))
+    table = taken(store.table(snapshot.rows, [column.name for column in columns]), rows)
     family = contents.families(table, columns)
     return [findings.near_families(part[rows], family, [column.name for column in columns])]
 

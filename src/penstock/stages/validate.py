@@ -17,9 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock import contents, tasks, vocabulary
+from penstock.chunks import taken
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.measure import repeats
 from penstock.records import Layout, Rows, Snapshot
+from penstock.tables.sampling import divided
 
 if TYPE_CHECKING:
     from penstock.ports import Expectations, Progress, Store
@@ -73,8 +75,8 @@ def validate(
     condemned = len(reasons) > MOST_REMOVED * table.num_rows
     clean, kept = table, snapshot.rows
     if len(reasons) and not condemned:
-        clean = table.filter(pa.array(_others(table.num_rows, reasons)))
-        kept = store.keep_table(clean)
+        (kept,) = divided(snapshot.rows, _parts(table.num_rows, reasons), 1, store)
+        clean = store.table(kept)
     quarantine = _quarantine(table, reasons, snapshot.quarantine, store)
     tell(2, 3, f"{len(reasons)} rows in quarantine")
     repeats = _repeats(clean, snapshot.layout)
@@ -133,11 +135,11 @@ def _reasons(results: list[dict[str, Any]]) -> pd.Series:
     return reasons.sort_index()
 
 
-def _others(num_rows: int, reasons: pd.Series) -> np.ndarray:
-    """True for the rows that stay, ``bool[n]``."""
-    stays = np.ones(num_rows, bool)
-    stays[reasons.index.to_numpy()] = False
-    return stays
+def _parts(num_rows: int, reasons: pd.Series) -> np.ndarray:
+    """0 for the rows that stay, ``int64[n]``."""
+    part = np.zeros(num_rows, np.int64)
+    part[reasons.index.to_numpy()] = 1
+    return part
 
 
 def _quarantine(
@@ -150,7 +152,7 @@ def _quarantine(
     """
     if not len(reasons):
         return before
-    removed = table.take(pa.array(reasons.index.to_numpy()))
+    removed = taken(table, reasons.index.to_numpy())
     texts = pa.array(reasons.to_numpy(), pa.string())
     removed = removed.append_column(_free(REASON, table.column_names), texts)
     if before is None:
@@ -254,7 +256,7 @@ def _families(table: pa.Table, layout: Layout) -> list[str]:
     if not columns or not table.num_rows:
         return []
     rows = contents.looked_at(table.num_rows, contents.MOST_ROWS)
-    some = table.select([column.name for column in columns]).take(pa.array(rows))
+    some = taken(table.select([column.name for column in columns]), rows)
     size = np.bincount(contents.families(some, columns))
     names, share = " and ".join(column.name for column in columns), size[size > 1].sum() / len(rows)
     return [

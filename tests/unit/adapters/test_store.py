@@ -69,6 +69,41 @@ def test_files_are_written_before_many_wait_and_equal_rows_still_give_equal_byte
     assert pq.ParquetFile(store.path(whole.blob)).num_row_groups > 5
 
 
+def test_many_files_stay_on_disk_until_they_are_used(store, monkeypatch):
+    monkeypatch.setattr(row_groups, "GROUP_BYTES", 1_000_000)
+    files = [bytes([number]) * 400_000 for number in range(20)]
+    rows = store.keep_table(pa.table({"row": range(20), "file": pa.array(files, pa.binary())}))
+    before = pa.total_allocated_bytes()
+    for columns in (None, ["file"], ["file", "row"]):
+        table = store.table(rows, columns)
+        assert table.schema.names == (columns or ["row", "file"])
+        assert table["file"].num_chunks > 1
+        assert table["file"].to_pylist() == files
+    assert pa.total_allocated_bytes() - before < 1_000_000
+    assert store.table(rows, ["row"])["row"].to_pylist() == list(range(20))
+
+
+def test_batches_hold_few_files(store, monkeypatch):
+    monkeypatch.setattr(row_groups, "GROUP_BYTES", 1_000)
+    rows = store.keep_table(pa.table({"file": pa.array([b"x" * 400] * 8, pa.binary())}))
+    assert [batch.num_rows for batch in store.batches(rows)] == [3, 3, 2]
+
+
+def test_a_copy_that_was_not_finished_is_made_again(store, monkeypatch):
+    monkeypatch.setattr(row_groups, "GROUP_BYTES", 1_000)
+    rows = store.keep_table(pa.table({"file": pa.array([b"x" * 400] * 8, pa.binary())}))
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pa.ipc, "new_file", full)
+        with pytest.raises(OSError, match="No space"):
+            store.table(rows)
+    assert not any(path.is_file() for path in (store.root / "cache").rglob("*"))
+    assert store.table(rows)["file"].to_pylist() == [b"x" * 400] * 8
+
+
 def test_an_exception_while_writing_leaves_nothing_behind(store):
     schema = pa.schema({"n": pa.int64()})
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from penstock.chunks import taken
 from penstock.measure import sketches
 from penstock.measure.drift import alarm, column_tests, two_sample
 from penstock.measure.drift.column_tests import ViewTest
@@ -159,7 +160,7 @@ def _together(reference: Reference, columns: pa.Table, views_of: ViewsOf) -> Two
     now = columns.select(names)
     if now.num_rows > two_sample.MAX_ROWS:
         rng = np.random.default_rng(SEED)
-        now = now.take(np.sort(rng.permutation(now.num_rows)[: two_sample.MAX_ROWS]))
+        now = taken(now, np.sort(rng.permutation(now.num_rows)[: two_sample.MAX_ROWS]))
     both = []
     for table in (reference.sample.select(names), now):
         views = {n: views_of(reference.modalities[n], table[n]) for n in names}
