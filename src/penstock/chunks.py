@@ -8,8 +8,10 @@ columns, row numbers -> columns; columns of files -> columns of their hashes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,6 +73,34 @@ def in_turn(
             yield whole.slice(start, AT_ONCE)
         else:
             yield taken(whole, chosen[start : start + AT_ONCE])
+
+
+def written(path: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+    """Write an Arrow file that can be mapped, batch by batch."""
+    import pyarrow as pa
+
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def mapped(path: Path) -> pa.Table:
+    """The table of an Arrow file; the system brings its pages when they are used, and drops them.
+
+    The file may be removed while the table is used.
+    """
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as file:
+        return pa.ipc.open_file(file).read_all()
+
+
+def spooled(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """A table of batches that together may be larger than memory; its room is freed with it."""
+    with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+        path = Path(folder) / "rows.arrow"
+        written(path, batches, schema)
+        return mapped(path)
 
 
 def digested(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -33,9 +33,13 @@ def main(package: str, rows: str, answer: str) -> None:
     if not home.is_relative_to(Path(package).resolve()):
         raise ImportError(f"penstock came from {home} and not from the package")
     names = set(model.metadata.get_input_schema().input_names())
-    table = feather.read_table(rows)
-    frame = table.select([name for name in table.column_names if name in names]).to_pandas()
-    predictions = pa.Table.from_pandas(model.predict(frame), preserve_index=False)
+    table = feather.read_table(rows, memory_map=True)
+    read = table.select([name for name in table.column_names if name in names])
+    answers = [  # files come a few at a time
+        pa.Table.from_pandas(model.predict(batch.to_pandas()), preserve_index=False)
+        for batch in read.to_batches() or [read]
+    ]
+    predictions = pa.concat_tables(answers, promote_options="permissive")
     feather.write_feather(predictions, answer, compression="uncompressed")
 
 

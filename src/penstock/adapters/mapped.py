@@ -8,10 +8,11 @@ Parquet -> Arrow file -> table
 
 from __future__ import annotations
 
-import os
-import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from penstock import chunks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,25 +41,18 @@ def table(file: pq.ParquetFile, folder: Path) -> pa.Table:
     folder : Path
         Of this table alone. The copy appears there whole or not at all.
     """
-    import pyarrow as pa
-
     path = folder / NAME
     if not path.exists():
         _copy(file, path)
-    with pa.memory_map(str(path)) as mapped:
-        return pa.ipc.open_file(mapped).read_all()
+    return chunks.mapped(path)
 
 
 def _copy(file: pq.ParquetFile, path: Path) -> None:
-    import pyarrow as pa
-
-    handle, name = tempfile.mkstemp(suffix=".arrow", dir=path.parent)
-    unfinished = Path(name)
+    unfinished = path.with_name(f"{uuid.uuid4().hex}.unfinished")
+    groups = range(file.num_row_groups)
+    batches = (batch for group in groups for batch in file.iter_batches(row_groups=[group]))
     try:
-        with os.fdopen(handle, "wb") as out, pa.ipc.new_file(out, file.schema_arrow) as writer:
-            for group in range(file.num_row_groups):
-                for batch in file.iter_batches(row_groups=[group]):
-                    writer.write_batch(batch)
+        chunks.written(unfinished, batches, file.schema_arrow)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

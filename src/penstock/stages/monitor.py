@@ -187,8 +187,8 @@ def _scored(watch: Watch, scorer: Scorer, raw: pa.Table, typed: pa.Table) -> Ans
     names = [column.name for column in scorer.reads if column.name in typed.column_names]
 
     def batches() -> Iterator[tuple[int, pa.Table]]:
-        for at in range(0, typed.num_rows, SCORE_ROWS):
-            yield at, typed.select(names).slice(at, SCORE_ROWS)
+        read = typed.select(names).to_batches(max_chunksize=SCORE_ROWS)  # of files few at once
+        yield from enumerate(pa.Table.from_batches([batch]) for batch in read)
 
     found = pa.concat_tables(table for _, table in scorer.predict(batches()))
     return tasks.load(scorer.layout.task).answers(found, scorer.layout)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from penstock import tasks
+from penstock.chunks import spooled
 from penstock.errors import BadInput
 from penstock.ports import Source
 from penstock.records import Column, Layout
@@ -27,9 +28,13 @@ from penstock.tables.rereading import Rereader, spelled, stored
 
 
 def read_whole(source: Source) -> pa.Table:
-    """All rows as the source gives them; columns of the prediction log under their own names."""
-    batches = [b.cast(source.schema) for b in source.batches()]
-    table = pa.Table.from_batches(batches, source.schema)
+    """All rows as the source gives them; columns of the prediction log under their own names.
+
+    Files stay on disk until they are used.
+    """
+    batches = (batch.cast(source.schema) for batch in source.batches())
+    files = any(map(pa.types.is_binary, source.schema.types))
+    table = (spooled if files else pa.Table.from_batches)(batches, source.schema)
     own = [name.removeprefix(LOGGED) for name in table.column_names]
     return table.rename_columns(own) if len(set(own)) == len(own) else table
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from penstock import modalities, plugins
+from penstock.chunks import spooled
 from penstock.errors import Mistake
 from penstock.records import Column
 from penstock.tables import named_files
@@ -35,11 +36,24 @@ def read(
 ) -> tuple[pa.ChunkedArray, list[str]]:
     """Content ``binary[n]`` of the files that a column names, and why there is none.
 
-    The latter is empty for what could be read, and for what is missing.
+    The latter is empty for what could be read, and for what is missing. Many files stay on disk
+    until they are used.
     """
-    found = list(named_files.each(named_files.texts(column), roots))
-    content = pa.array([one.content for one in found], pa.binary())
-    return pa.chunked_array([content]), [one.why for one in found]
+    whole = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+    names = pa.table({"names": whole}).to_batches()
+    few = [part for batch in names for part in parts(batch, ["names"], roots)]
+    schema = pa.schema([("content", pa.binary())])
+    why: list[str] = []
+
+    def contents() -> Iterator[pa.RecordBatch]:
+        for part in few:
+            found = list(named_files.each(named_files.texts(part.column(0)), roots))
+            why.extend(one.why for one in found)
+            content = pa.array([one.content for one in found], pa.binary())
+            yield pa.RecordBatch.from_arrays([content], schema=schema)
+
+    table = (spooled if len(few) > 1 else pa.Table.from_batches)(contents(), schema)
+    return table.column(0), why
 
 
 def sample(

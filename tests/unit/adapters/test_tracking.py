@@ -332,7 +332,8 @@ def test_the_package_scores_by_itself_as_the_training_did(
     packaged: Path, model: Path, raw: pa.Table
 ) -> None:
     expected = Model.load(model).predict(raw)
-    actual = rescore(packaged, raw)
+    parts = [raw.slice(0, 3), raw.slice(3, 0), raw.slice(3)]  # files come in many
+    actual = rescore(packaged, pa.concat_tables(parts))
     assert actual.column_names == expected.column_names
     assert actual["prediction"].to_pylist() == expected["prediction"].to_pylist()
     for name in expected.column_names[1:]:

@@ -27,3 +27,22 @@ def test_an_absent_column_has_its_type_and_no_value():
     column = Column(name="since", modality="timestamp", arrow_type="timestamp[us]")
     found = arriving.absent(column, 2)
     assert found.type == pa.timestamp("us") and found.null_count == 2
+
+
+class Photos:
+    """A source of files."""
+
+    schema = pa.schema([("feature:photo", pa.binary()), ("label", pa.string())])
+
+    def batches(self, progress=None):
+        for number in range(4):
+            content = pa.array([bytes([number]) * 1_000_000], pa.large_binary())
+            yield pa.RecordBatch.from_arrays([content, ["a"]], ["feature:photo", "label"])
+
+
+def test_a_window_of_files_stays_on_disk_until_they_are_used():
+    before = pa.total_allocated_bytes()
+    table = arriving.read_whole(Photos())
+    assert pa.total_allocated_bytes() - before < 1_000_000
+    assert table.column_names == ["photo", "label"]
+    assert [value.as_buffer()[0] for value in table["photo"]] == [0, 1, 2, 3]

@@ -10,7 +10,7 @@ import pytest
 from penstock.adapters.tracking.connection import quietly
 from penstock.errors import BadInput
 from penstock.records import Column
-from penstock.tables import named_files
+from penstock.tables import file_columns, named_files
 from penstock.tables.named_files import ROOT, contents
 from penstock.tables.rereading import Rereader
 from penstock.tables.typed import typed_as
@@ -124,6 +124,20 @@ def test_what_is_not_there_is_a_mistake_or_missing(root):
     assert "neither a path with an ending nor base64" in caught.value.message
     said = named_files.texts(pa.array(["a.png", "NA", "", None, "https://x.org/a.png"]))
     assert why(*said) == ["", "", "", "", "an address, and only files of this machine are read"]
+
+
+def test_many_files_stay_on_disk_until_they_are_used(root, monkeypatch):
+    monkeypatch.setattr(file_columns, "BATCH_BYTES", 100_000)
+    for number in range(6):
+        (root / f"{number}.png").write_bytes(bytes([number]) * 60_000)
+    names = pa.chunked_array([["0.png", "1.png", "gone.png"], [None, "3.png", "4.png", "5.png"]])
+    before = pa.total_allocated_bytes()
+    content, why = file_columns.read(names, [root])
+    assert pa.total_allocated_bytes() - before < 100_000
+    first = [value.as_py()[0] if value.is_valid else None for value in content]
+    assert first == [0, 1, None, None, 3, 4, 5]
+    assert [bool(one) for one in why] == [False, False, True, False, False, False, False]
+    assert content.num_chunks > 2
 
 
 def test_a_model_reads_paths_as_it_reads_bytes(root):
