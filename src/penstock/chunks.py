@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import ArrayLike, NDArray
 
-PIECE_BYTES = 1 << 30
-"""Most bytes of one array that is made: half of what Arrow's 32-bit offsets reach."""
+PIECE_BYTES = 1 << 26
+"""Bytes of texts or files after which a new array begins; what is more than one is put on disk
+(house choice: 64 MiB)."""
 AT_ONCE = 64
 """Files of which copies are held at a time (house choice)."""
 DIGEST_BYTES = 16
@@ -29,7 +30,7 @@ DIGEST_BYTES = 16
 
 
 def taken(rows_of: pa.Table | pa.ChunkedArray, places: ArrayLike) -> pa.Table | pa.ChunkedArray:
-    """Rows in the order in which they are asked for; nothing else is copied.
+    """Rows in the order in which they are asked for; many files of them stay on disk.
 
     Parameters
     ----------
@@ -136,17 +137,22 @@ def _column(column: pa.ChunkedArray, places: NDArray[np.int64]) -> pa.ChunkedArr
         return column.slice(0, 0)
     if not of_any_length or column.num_chunks < 2:
         return column.take(pa.array(places))
-    arrays = [array for piece in _pieces(column, places) for array in _piece(column, piece)]
-    return pa.chunked_array(arrays, column.type)
+    pieces = _pieces(column, places)
+    if len(pieces) == 1:
+        return pa.chunked_array(_piece(column, places), column.type)
+    schema = pa.schema([("values", column.type)])
+    arrays = (array for piece in pieces for array in _piece(column, piece))
+    batches = (pa.RecordBatch.from_arrays([array], schema=schema) for array in arrays)
+    return spooled(batches, schema).column(0)
 
 
-def _pieces(column: pa.ChunkedArray, places: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Places whose values fit into one array."""
+def _pieces(column: pa.ChunkedArray, places: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Places of few bytes each."""
     import pyarrow.compute as pc
 
     lengths = pc.fill_null(pc.binary_length(column), 0).to_numpy()
     piece = np.cumsum(lengths[places], dtype=np.int64) // PIECE_BYTES
-    yield from np.split(places, np.flatnonzero(np.diff(piece)) + 1)
+    return np.split(places, np.flatnonzero(np.diff(piece)) + 1)
 
 
 def _piece(column: pa.ChunkedArray, places: NDArray[np.int64]) -> list[pa.Array]:

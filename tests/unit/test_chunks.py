@@ -4,7 +4,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from penstock import chunks
 from penstock.chunks import digested, taken
 
 MEBIBYTE = 1 << 20
@@ -31,19 +30,23 @@ def test_rows_come_in_the_order_that_was_asked_for(wide, places):
     assert found.schema == wide.schema
 
 
-def test_other_rows_are_not_copied(wide):
+def test_few_files_are_copied_and_no_others(wide):
     before = pa.total_allocated_bytes()
     found = taken(wide, np.arange(0, 2240, 224))
     assert 10 * MEBIBYTE <= pa.total_allocated_bytes() - before < 40 * MEBIBYTE
     assert found.num_rows == 10
 
 
-def test_what_is_taken_may_be_too_large_for_one_array(wide, monkeypatch):
-    monkeypatch.setattr(chunks, "PIECE_BYTES", 4 * MEBIBYTE)
-    order = np.random.default_rng(0).permutation(wide.num_rows)[:10]
-    found = taken(wide["file"], order)
-    assert max(len(chunk) for chunk in found.chunks) == 4
-    assert [value.as_buffer()[0] for value in found] == [byte % 112 for byte in order]
+@pytest.mark.parametrize("seed", [0, None])
+def test_many_files_go_to_disk(wide, seed):
+    order = np.arange(0, 2240, 10)
+    if seed is not None:
+        order = np.random.default_rng(seed).permutation(order)
+    before = pa.total_allocated_bytes()
+    found = taken(wide, order)  # 224 MiB
+    assert pa.total_allocated_bytes() - before < MEBIBYTE
+    assert found["row"].to_pylist() == order.tolist()
+    assert [value.as_buffer()[0] for value in found["file"]] == (order % 112).tolist()
 
 
 def test_texts_and_missing_values():
