@@ -58,8 +58,8 @@ def views(table: pa.Table, layout: Layout) -> dict[str, dict[str, pa.Array]]:
 def views_of_rows(
     modality: modalities.Modality, values: pa.ChunkedArray, rows: NDArray[np.int64]
 ) -> dict[str, pa.Array]:
-    """The views that a modality has of these rows, at least one; of files a few at a time."""
-    files = pa.types.is_binary(values.type)
+    """The views that a modality has of these rows; of files a few at a time."""
+    files = pa.types.is_binary(values.type) and len(rows)
     parts = in_turn(values, rows) if files else [taken(values, rows)]
     seen = [modality.views(part) for part in parts]
     return {view: pa.concat_arrays([each[view] for each in seen]) for view in seen[0]}

@@ -105,7 +105,11 @@ class ProfileSpec(Part):
     """What the reference for monitoring holds."""
 
     sample_rows: int = Field(
-        1000, ge=0, le=100_000, description="Raw rows kept with the model; 0: none."
+        1000,
+        ge=0,
+        le=100_000,
+        description="Test rows of which numbers, categories and views of texts and files are kept"
+        " with the model, for monitoring; 0: none.",
     )
 
 

@@ -19,7 +19,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from penstock import contents, modalities, tasks
-from penstock.chunks import taken
 from penstock.evidence import Evidence, Figure, Series, Table
 from penstock.measure import groups, metrics, sketches
 from penstock.measure.drift import means, performance
@@ -60,7 +59,7 @@ def profile(
     train, test : Rows
         Raw rows.
     spec : ProfileSpec
-        How many raw rows are kept.
+        Of how many test rows the views are kept.
     store, progress
         Where files are kept; who is told.
     sensitive : sequence of str
@@ -79,7 +78,9 @@ def profile(
     progress(0, len(columns) + 1, "columns")
     views: dict[str, dict[str, pa.Array]] = {}
     for done, column in enumerate(columns, start=1):
-        views[column.name] = views_of(column, past[column.name])
+        values = past[column.name]
+        most = MAX_FILES if pa.types.is_binary(values.type) else len(values)
+        views[column.name] = views_of(column, values, contents.looked_at(len(values), most))
         progress(done, len(columns) + 1, column.name)
     num_views = sum(len(found) for found in views.values())
     num_bins = int(np.clip(ALL_BINS // max(1, num_views), MIN_BINS, sketches.NUM_BINS))
@@ -125,7 +126,7 @@ def profile(
     truth = target if target.ndim == 1 else losses
     content["rows"] = rows_of(said.of(places), truth[places]) if len(places) else None
     blob = store.keep_bytes(json.dumps(content, separators=(",", ":")).encode(), ".json")
-    sample = _sample(fitted, policy, test, places, store)
+    sample = sample_of(_columns(fitted, policy, ()), test, places, store)
     progress(len(columns) + 1, len(columns) + 1, "kept")
     return Profile(
         sketch=blob,
@@ -138,14 +139,14 @@ def profile(
     )
 
 
-def views_of(column: Column, values: pa.ChunkedArray) -> dict[str, pa.Array]:
-    """What a column is compared by: its modality's views; of any other, its text."""
+def views_of(
+    column: Column, values: pa.ChunkedArray, rows: NDArray[np.int64]
+) -> dict[str, pa.Array]:
+    """What rows of a column are compared by: its modality's views; of any other, its text."""
     modality = modalities.load(column.modality) if _known(column.modality) else None
     if modality is None or not hasattr(modality, "views"):
         modality = modalities.load("category")
-    if not pa.types.is_binary(values.type) or not len(values):
-        return modality.views(values)
-    return contents.views_of_rows(modality, values, contents.looked_at(len(values), MAX_FILES))
+    return contents.views_of_rows(modality, values, rows)
 
 
 def scores_of(answers: Answers, target: NDArray[Any], classes: list[str]) -> dict[str, Any]:
@@ -277,14 +278,21 @@ def _places(num_rows: int, spec: ProfileSpec) -> NDArray[np.int64]:
     return places
 
 
-def _sample(
-    fitted: Fitted, policy: Policy, test: Rows, places: NDArray[np.int64], store: Store
+def sample_of(
+    columns: list[Column], test: Rows, places: NDArray[np.int64], store: Store
 ) -> Rows | None:
-    """These raw rows of what a prediction reads; None where there are none."""
+    """What test rows are compared by: a struct of views for each column; None without a row.
+
+    No content of a text or a file: these are looked at, not kept.
+    """
     if not len(places):
         return None
-    names = [column.name for column in _columns(fitted, policy, ())]
-    return store.keep_table(taken(store.table(test, columns=names), places))
+    table = store.table(test, columns=[column.name for column in columns])
+    kept = {}
+    for column in columns:
+        views = views_of(column, table[column.name], places)
+        kept[column.name] = pa.StructArray.from_arrays(list(views.values()), list(views))
+    return store.keep_table(pa.table(kept))
 
 
 SCORE_DIGITS = 5
@@ -345,12 +353,13 @@ def _figures(scores: dict[str, Any], classes: list[str]) -> dict[str, Figure]:
 
 
 def _notes(sample: Rows | None, sketched: dict[str, dict[str, Numbers | Levels]]) -> list[str]:
-    notes = ["No raw row travels with the model: profile.sample_rows is 0."]
+    notes = ["No row travels with the model: profile.sample_rows is 0."]
     if sample:
         notes = [
-            f"{sample.num_rows} raw rows of the test part, inputs only, travel with the model for"
-            " monitoring, and what was said of them beside the truth. They may be personal data:"
-            " profile.sample_rows: 0 keeps none."
+            f"Of {sample.num_rows} test rows travel with the model, for monitoring: numbers and"
+            " categories of the inputs, of texts and files only such as their length; and what was"
+            " said of them beside the truth. They may be personal data: profile.sample_rows: 0"
+            " keeps none."
         ]
     named = [
         n for n, views in sketched.items() if any(isinstance(s, Levels) for s in views.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 from penstock.adapters.store import LocalStore
 from penstock.evidence import Evidence
@@ -24,7 +26,7 @@ from penstock.records import (
     Scorecard,
 )
 from penstock.spec import ProfileSpec
-from penstock.stages.profile import profile
+from penstock.stages.profile import profile, sample_of
 
 N = 600
 RNG = np.random.default_rng(0)
@@ -97,7 +99,7 @@ def made(
 
 def test_every_column_that_is_read_or_makes_groups_is_sketched(tmp_path: Path) -> None:
     this = made(tmp_path)
-    assert this.content["format"] == 2
+    assert this.content["format"] == 3
     views = {name: sorted(column["views"]) for name, column in this.content["columns"].items()}
     assert views == {
         "age": ["value"],
@@ -146,11 +148,36 @@ def test_the_sample_is_inputs_only_bounded_and_can_be_switched_off(tmp_path: Pat
     assert this.profile.sample is not None
     sample = this.store.table(this.profile.sample)
     assert (sample.num_rows, sample.column_names) == (100, ["age", "job", "since"])
+    kept = sample.slice(0, 1).to_pylist()[0]
+    assert {name: sorted(views) for name, views in kept.items()} == {
+        "age": ["value"], "job": ["level"], "since": ["days", "hour", "weekday"],
+    }  # fmt: skip
     assert "may be personal data: profile.sample_rows: 0" in this.evidence.notes[0]
     assert "names the most frequent levels of job, since, sex" in this.evidence.notes[1]
     again = made(tmp_path / "again")
     assert again.profile == this.profile
     off = made(tmp_path / "off", sample_rows=0)
     assert off.profile.sample is None
-    assert "No raw row" in off.evidence.notes[0]
+    assert "No row" in off.evidence.notes[0]
     assert made(tmp_path / "all", sample_rows=10**5).profile.sample.num_rows == N  # type: ignore[union-attr]
+
+
+def test_no_picture_and_no_text_travels_with_the_model(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    file = io.BytesIO()
+    Image.new("L", (8, 4), 51).save(file, "PNG")
+    table = pa.table({"photo": [file.getvalue()] * 3, "said": ["a secret word"] * 3})
+    kinds = {"photo": "image", "said": "text"}
+    columns = [
+        Column(name=name, modality=kind, arrow_type=str(table.schema.field(name).type))
+        for name, kind in kinds.items()
+    ]
+    rows = sample_of(columns, store.keep_table(table), np.arange(3), store)
+    assert rows is not None
+    kept = store.table(rows).to_pylist()
+    assert len(kept) == 3
+    assert kept[0]["photo"]["brightness"] == pytest.approx(0.2)
+    assert kept[0]["photo"]["width"] == 8
+    held = store.path(rows.blob).read_bytes()
+    assert b"PNG" not in held
+    assert "secret" not in str(kept)

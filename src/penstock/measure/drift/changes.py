@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from penstock.chunks import taken
 from penstock.measure import sketches
 from penstock.measure.drift import alarm, column_tests, two_sample
 from penstock.measure.drift.column_tests import ViewTest
@@ -118,7 +117,7 @@ def changes(reference: Reference, found: Found, views_of: ViewsOf) -> Changes:
     for name in dict.fromkeys(test.column for test in tests):
         mine = [test.p_value for test in tests if test.column == name]
         family[name] = min(1.0, len(mine) * min(mine))
-    together = _together(reference, found.columns, views_of)
+    together = _together(reference, views, found.num_rows)
     if together is not None:
         family[TOGETHER] = together.p_value
     outside = _outside(reference, views, found.num_rows)
@@ -152,20 +151,22 @@ def _prediction_tests(reference: Reference, rows: Found) -> list[ViewTest]:
     return [test for test in found if test]
 
 
-def _together(reference: Reference, columns: pa.Table, views_of: ViewsOf) -> TwoSample | None:
+def _together(reference: Reference, views: two_sample.Views, num_rows: int) -> TwoSample | None:
     """The classifier, on the sample and as many rows of the window as it can take."""
     if reference.sample is None:
         return None
-    names = [name for name in reference.sample.column_names if name in columns.column_names]
-    now = columns.select(names)
-    if now.num_rows > two_sample.MAX_ROWS:
-        rng = np.random.default_rng(SEED)
-        now = taken(now, np.sort(rng.permutation(now.num_rows)[: two_sample.MAX_ROWS]))
-    both = []
-    for table in (reference.sample.select(names), now):
-        views = {n: views_of(reference.modalities[n], table[n]) for n in names}
-        both.append(two_sample.matrix(views, reference.columns))
-    (before, codes), (after, _) = both
+    rows = np.arange(num_rows)
+    if num_rows > two_sample.MAX_ROWS:
+        rows = np.sort(np.random.default_rng(SEED).permutation(num_rows)[: two_sample.MAX_ROWS])
+    then: two_sample.Views = {}
+    now: two_sample.Views = {}
+    for name in reference.sample.column_names:
+        here = views.get(name, {})
+        now[name] = {view: values.take(pa.array(rows)) for view, values in here.items()}
+        kept = reference.sample[name]
+        then[name] = {view: pc.struct_field(kept, view).combine_chunks() for view in here}
+    before, codes = two_sample.matrix(then, reference.columns)
+    after, _ = two_sample.matrix(now, reference.columns)
     return two_sample.tell_apart(before, after, codes, SEED)
 
 

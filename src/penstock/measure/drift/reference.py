@@ -20,8 +20,9 @@ from penstock.measure.predictions import Answers
 from penstock.measure.sketches import Levels, Numbers
 from penstock.records import Estimate, Grouping
 
-FORMAT = 2
-"""Version of the file: a reader refuses another one. 1 had no losses and no rows."""
+FORMAT = 3
+"""Version of the files: a reader refuses another one. 1 had no losses and no rows, the sample of
+2 held raw values."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Reference:
     target : int64[n] or float64[n] or None
         Their truth.
     sample : pa.Table or None
-        Raw test rows, inputs only.
+        Some test rows as they are compared: a struct of views for each column of the inputs.
     """
 
     modalities: dict[str, str]
