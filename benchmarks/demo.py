@@ -5,6 +5,7 @@ Run: ``python -m benchmarks.demo``
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -20,6 +21,7 @@ PLAIN, MITIGATED = DATA / "adult", DATA / "adult-mitigated"
 
 def main() -> int:
     """Train three times; look up what the gates and the registry say of it."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     plain = train(PLAIN)
     tell("data/adult: nothing is done about bias", plain)
     mitigated = train(MITIGATED)

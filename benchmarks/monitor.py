@@ -87,13 +87,12 @@ def main() -> None:
                         report(kind, together, [one[kind] for one in clean], watch.spec.budget)
             for name in SHIFTS:
                 found = list(pool.map(shifted_window, [name] * asked.shifted, range(asked.shifted)))
-                for kind in ("without labels", "with labels"):
-                    known = [one[kind] for one in found if kind in one]
-                    if known:
-                        rates = {
-                            w: float(np.mean([k[w] for k in known])) for w in ("drift", "alarm")
-                        }
-                        print(json.dumps({"shift": name, "labels": kind} | rates), flush=True)
+                for kind in ("without labels", "with labels") if found else ():
+                    rates = {
+                        what: float(np.mean([one[kind][what] for one in found]))
+                        for what in ("drift", "alarm")
+                    }
+                    print(json.dumps({"shift": name, "labels": kind} | rates), flush=True)
 
 
 def report(kind: str, together: bool, found: list[dict[str, Any]], budget: float) -> None:

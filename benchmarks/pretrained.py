@@ -28,7 +28,7 @@ import soundfile
 from PIL import Image
 
 NUM_ROWS = {"text": 3_000, "image": 2_000, "audio": 600}
-SIZES = {
+SIZES: dict[str, Any] = {
     "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 6,
     "intermediate_size": 1536,
 }  # fmt: skip

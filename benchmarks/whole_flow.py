@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,11 +48,25 @@ class Flow:
     processor: float
 
     @classmethod
-    def run(cls, folder: Path, source: str, target: str, *settings: str) -> Flow:
-        """Make the pipeline and train it; ends the script where it could not run."""
+    def run(
+        cls, folder: Path, source: str, target: str, *settings: str, init: Sequence[str] = ()
+    ) -> Flow:
+        """Make the pipeline and train it; ends the script where it could not run.
+
+        Parameters
+        ----------
+        folder, source, target
+            As ``penstock init`` takes them.
+        settings
+            More of ``penstock train``.
+        init
+            More of ``penstock init``.
+        """
         os.environ["PENSTOCK_HOME"] = str(folder.parent / ".penstock")
-        asked = [*PENSTOCK, "init", str(folder), "--source", source, "--target", target]
-        subprocess.run(asked, check=True, capture_output=True)
+        asked = [*PENSTOCK, "init", str(folder), "--source", source, "--target", target, *init]
+        made = subprocess.run(asked, capture_output=True, text=True)
+        if made.returncode:
+            sys.exit(made.stderr)
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         train = [*PENSTOCK, "train", str(folder), *settings, "--json"]
         said = subprocess.run(train, capture_output=True, text=True)

@@ -476,7 +476,7 @@ def band(ax: Any, year: Year, values: list[Interval], colour: str, label: str) -
 
 def stated(found: dict[str, float] | None) -> Interval:
     """What the monitor measured, nan where it could not."""
-    return tuple(found[k] if found else np.nan for k in ("value", "low", "high"))
+    return (found["value"], found["low"], found["high"]) if found else (np.nan,) * 3
 
 
 def advantage(ax: Any, year: Year) -> None:
