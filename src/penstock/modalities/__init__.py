@@ -123,6 +123,9 @@ class Modality(Protocol):
     ``int64[m]`` ascending and ``uint64[m]``, hashes of what each value is made of; values that
     share most of them are nearly equal.
 
+    One whose views are numbers may say in ``SAID``, by their names, how a person calls the least
+    and the largest (:class:`penstock.measure.bins.Said`): "the darkest fifth".
+
     One whose arrays are large says in ``ENCODE_ROWS`` how many rows are encoded at once.
 
     Attributes

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from penstock.chunks import in_turn
 from penstock.measure import overlays, shifts, sounds
+from penstock.measure.bins import Said
 from penstock.measure.sounds import Frames, Sound, Unreadable
 from penstock.modalities import MISSING, Parted, Stress
 
@@ -421,6 +422,15 @@ def _dull(wave: sounds.Wave, octaves: float) -> sounds.Wave:
 def reduced(column: pa.ChunkedArray, state: State) -> pa.ChunkedArray:
     """The part of the recordings that is encoded, at its rate, uncompressed."""
     return _changed(column, state, lambda wave: wave)
+
+
+SAID = {
+    "loudness": Said("quietest", "loudest", " dB"),
+    "seconds": Said("shortest", "longest"),
+    "brightness": Said("dullest", "brightest", " Hz"),
+    "rate": Said("lowest", "highest", " Hz"),
+}
+"""How slices of them are said."""
 
 
 def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:

@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from penstock.measure import overlays, pictures, shifts
+from penstock.measure.bins import Said
 from penstock.measure.pictures import Picture, Unreadable
 from penstock.modalities import MISSING, Parted, Stress
 
@@ -363,6 +364,16 @@ def likeness(column: pa.ChunkedArray) -> NDArray[np.float32]:
 
 
 VIEWS = ("brightness", "contrast", "sharpness", "width", "height")
+
+
+SAID = {
+    "brightness": Said("darkest", "brightest"),
+    "contrast": Said("flattest", "strongest"),
+    "sharpness": Said("most blurred", "sharpest"),
+    "width": Said("narrowest", "widest", " px"),
+    "height": Said("lowest", "tallest", " px"),
+}
+"""How slices of them are said."""
 
 
 def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from penstock.measure import shifts
+from penstock.measure.bins import Said
 from penstock.measure.contract import slack
 from penstock.modalities import EXCHANGED, MISSING, Stress
 
@@ -230,6 +231,10 @@ def stressed(
         changed = pc.binary_join_element_wise(new, column, state.mark)
     rows = pa.array(shifts.hit(len(column), strength, rng))
     return pc.if_else(rows, changed.cast(column.type), column)
+
+
+SAID = {"members": Said("smallest", "largest")}
+"""How slices of them are said."""
 
 
 def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:

@@ -20,6 +20,7 @@ from penstock.learning import pieces, terms
 from penstock.learning.pieces import Pieces
 from penstock.learning.terms import Counts
 from penstock.measure import mistyped, shifts
+from penstock.measure.bins import Said
 from penstock.measure.contract import slack
 from penstock.measure.languages import languages
 from penstock.measure.words import Words
@@ -421,6 +422,10 @@ SCRIPTS = (
 """Of several that are equally frequent in a text, the first is named."""
 MAX_VIEWED = 1_000
 """Characters by which script and language are told (house choice)."""
+
+
+SAID = dict.fromkeys(("characters", "words"), Said("shortest", "longest"))
+"""How slices of them are said."""
 
 
 def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:

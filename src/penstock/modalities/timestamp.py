@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from penstock.measure import shifts
+from penstock.measure.bins import Said
 from penstock.measure.contract import slack
 from penstock.measure.credibility import credibility
 from penstock.modalities import MISSING, Stress, numeric
@@ -277,6 +278,10 @@ def stressed(
 
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+SAID = {"days": Said("earliest", "latest", date=True)}
+"""How slices of them are said."""
 
 
 def views(column: pa.ChunkedArray) -> dict[str, pa.Array]:

@@ -16,9 +16,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from penstock import exhibits, tasks
+from penstock import exhibits, sliced, tasks
 from penstock.evidence import Check, Evidence, Figure, Series, Table
-from penstock.measure import metrics, slices
+from penstock.measure import metrics
 from penstock.measure.baselines import Baseline
 from penstock.measure.calibration import Calibration
 from penstock.measure.intervals import bootstrap, wilson
@@ -93,13 +93,10 @@ def evaluate(
     for what in ("calibration", "sets"):
         notes += tasks.not_applicable(task, what)
     losses = task.row_losses(scores, target)
-    found = slices.by_level(table, layout, losses, seed)
-    checks += found.checks
-    if found.table is not None:
-        tables["slices"] = found.table
     figures |= task.figures(scores, target, layout)
     more = task.evidence(model, past, table, scores, target, seed)
     predictions = _predictions(model, scores, decided, target, losses)
+    more = sliced.weak(past, table, layout, losses, seed).joined(more)
     more = more.joined(
         exhibits.of_test_rows(model, table, predictions, scores, target, losses, show_rows)
     )

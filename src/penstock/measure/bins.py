@@ -1,0 +1,201 @@
+"""Cut what a column holds into a few slices of rows, each with a name that a person reads at once.
+
+Numbers are cut at quantiles of the rows themselves, so that every slice has rows enough; names are
+slices as they stand.
+
+values of a view -> :class:`Cut`
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+NUM_BINS = 5
+"""Slices of a view of numbers; distinct values, where there are no more, are slices by themselves
+(house choice)."""
+ROWS_A_BIN = 120
+"""With fewer rows than that for each slice there are fewer slices, but two (house choice: both
+halves of the rows then nearly always have the 50 that are asked for)."""
+MOST_DISTINCT = 0.5
+"""Names by row from which on a view is no grouping (house choice)."""
+MAX_LEVELS = 24
+"""Most names of a view, the most frequent ones (house choice: a day has its hours)."""
+LONGEST_NAME = 60
+MISSING = "(missing)"
+SHARES = {0.5: "half", 0.33: "third", 0.25: "quarter", 0.2: "fifth"}
+
+
+@dataclass(frozen=True)
+class Said:
+    """How the numbers of a view are said to a person.
+
+    Attributes
+    ----------
+    lowest, highest : str
+        The first and the last of several slices.
+    unit : str
+        Behind each number.
+    date : bool
+        Whether they are days since 1970.
+    """
+
+    lowest: str = "lowest"
+    highest: str = "highest"
+    unit: str = ""
+    date: bool = False
+
+    def number(self, value: float, digits: int = 3) -> str:
+        """One number; a whole one in full.
+
+        Examples
+        --------
+        >>> Said(unit=" dB").number(-41.26), Said().number(12345.0), Said(date=True).number(0.5)
+        ('-41.3 dB', '12345', '1970-01-01 12:00')
+        """
+        if self.date:
+            moment = str(np.datetime64(round(value * 86_400), "s"))
+            return moment[:-9] if value == int(value) else moment[:-3].replace("T", " ")
+        whole = value == int(value) and abs(value) < 1e15
+        return (f"{value:.0f}" if whole else f"{value:.{digits}g}") + self.unit
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a view makes slices.
+
+    Attributes
+    ----------
+    label : str
+        Column and view, as a person says them.
+    names : list of str
+        Of the slices by code, behind the label; the last one is of missing values.
+    edges : float64[k], optional
+        Inner bounds, ascending, of numbers: a slice holds its upper bound.
+    levels : list of str
+        The slices of names.
+    of_missing : str
+        The label of missing values: the column, where these are all that the view misses.
+    """
+
+    label: str
+    names: list[str]
+    edges: NDArray[np.float64] | None
+    levels: list[str]
+    of_missing: str = ""
+
+    @classmethod
+    def of(cls, values: pa.Array, label: str, said: Said, of_missing: str = "") -> Cut:
+        """From ``float64[n]`` or ``string[n]``; missing values may be said of something else."""
+        if pa.types.is_floating(values.type):
+            edges, names = _ranges(_known(values), said)
+            return cls(label, [*names, f"= {MISSING}"], edges, [], of_missing or label)
+        levels = _levels(values)
+        names = [f"= {_short(level)}" for level in levels]
+        return cls(label, [*names, f"= {MISSING}"], None, levels, of_missing or label)
+
+    def codes(self, values: pa.Array) -> NDArray[np.int64]:
+        """Slice of each value, ``int64[n]``; -1 where it is in none.
+
+        Examples
+        --------
+        >>> ages = pa.array([1.0, 2.0, None, 3.0])
+        >>> cut = Cut.of(ages, "age", Said())
+        >>> cut.codes(ages).tolist(), cut.names
+        ([0, 1, 3, 2], ['= 1', '= 2', '= 3', '= (missing)'])
+        """
+        last = len(self.names) - 1
+        if self.edges is None:
+            found = pc.index_in(values, pa.array(self.levels, values.type)).fill_null(-1)
+            place, there = found.to_numpy(zero_copy_only=False), values.is_valid()
+            known = there.to_numpy(zero_copy_only=False)
+        else:
+            numbers = _numbers(values)
+            place, known = np.searchsorted(self.edges, numbers), np.isfinite(numbers)
+        return np.where(known, place, last).astype(np.int64)
+
+    def said(self, code: int) -> str:
+        """A slice in words."""
+        return f"{self.whose(code)} {self.names[code]}"
+
+    def whose(self, code: int) -> str:
+        """The label of a slice."""
+        return self.of_missing if code == len(self.names) - 1 else self.label
+
+
+def _ranges(values: NDArray[np.float64], said: Said) -> tuple[NDArray[np.float64], list[str]]:
+    """Inner bounds, and the names of the slices from the least to the largest value in each."""
+    distinct = np.unique(values)
+    if not len(distinct):
+        return distinct, []
+    if len(distinct) <= NUM_BINS:
+        edges = distinct[:-1]
+    else:
+        count = int(np.clip(len(values) // ROWS_A_BIN, 2, NUM_BINS))
+        places = np.arange(1, count) / count
+        edges = np.unique(np.quantile(values, places, method="inverted_cdf"))
+        edges = edges[edges < distinct[-1]]
+    first = np.searchsorted(distinct, edges, side="right")
+    ends = list(zip(distinct[np.append(0, first)], distinct[np.append(first, 0) - 1], strict=True))
+    names = _spelled(ends, said)
+    if len(distinct) > NUM_BINS:
+        for place, word in ((0, said.lowest), (-1, said.highest)):
+            low, high = ends[place]
+            share = float(np.mean((values >= low) & (values <= high)))
+            names[place] += f" ({word} {_share(share)})"
+    return edges, names
+
+
+def _spelled(ends: list[tuple[float, float]], said: Said) -> list[str]:
+    """Each from its least to its largest value, in as few digits as tell these two apart."""
+    for digits in range(3, 18):
+        told = [(said.number(low, digits), said.number(high, digits)) for low, high in ends]
+        if all(a != b for (a, b), (low, high) in zip(told, ends, strict=True) if low < high):
+            break
+    return [
+        f"= {a}" if low == high else f"{a} to {b}"
+        for (a, b), (low, high) in zip(told, ends, strict=True)
+    ]
+
+
+def _share(share: float) -> str:
+    """As a word where there is one.
+
+    Examples
+    --------
+    >>> _share(0.1996), _share(0.37)
+    ('fifth', '37%')
+    """
+    for known, word in SHARES.items():
+        if abs(share - known) < 0.01:
+            return word
+    return f"{share:.0%}"
+
+
+def _levels(values: pa.Array) -> list[str]:
+    """The most frequent names; none where they name rows, not groups."""
+    counts = pc.value_counts(values.drop_null())
+    if len(counts) > MOST_DISTINCT * len(values):
+        return []
+    order = np.argsort(-counts.field("counts").to_numpy(), kind="stable")[:MAX_LEVELS]
+    levels: list[str] = counts.field("values").take(pa.array(order)).to_pylist()
+    return levels
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
+def _known(values: pa.Array) -> NDArray[np.float64]:
+    numbers = _numbers(values)
+    return numbers[np.isfinite(numbers)]
+
+
+def _numbers(values: pa.Array) -> NDArray[np.float64]:
+    """``float64[n]``, nan where missing."""
+    found: NDArray[np.float64] = values.to_numpy(zero_copy_only=False).astype(np.float64)
+    return found
