@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from penstock import contents, modalities, plugins, tasks
 from penstock.evidence import Check, Evidence
-from penstock.measure import slices
+from penstock.measure import slice_tables, slices
 from penstock.measure.bins import Cut, Said
 from penstock.measure.slices import Sliced, Worst
 from penstock.records import Column, Layout
@@ -29,9 +29,18 @@ words). A slice has two hundred rows in each half then."""
 MOST_PAST = {"bytes": 500, "text": 5_000}
 """Training rows in which the worst slice is looked for, there (house choice)."""
 
+RARE = 0.5
+"""Training has met few rows of a slice where their share is smaller than so much of that in the
+test (house choice)."""
+
 
 def weak(
-    train: pa.Table, test: pa.Table, layout: Layout, losses: NDArray[np.floating], seed: int
+    train: pa.Table,
+    test: pa.Table,
+    layout: Layout,
+    losses: NDArray[np.floating],
+    others: dict[str, NDArray[np.floating]],
+    seed: int,
 ) -> Evidence:
     """The check ``weak_slice``, the table of slices, and the worst view as a picture.
 
@@ -44,32 +53,30 @@ def weak(
         Its columns.
     losses : float[n]
         Loss of each test row.
+    others : dict of str to float[n]
+        The same of simpler models, by their names.
     seed : int
         Of the halves.
     """
-    found: dict[int, tuple[Column, str]] = {}
-    sliced = []
-    for column in _columns(layout):
-        for view, one in _sliced(test[column.name], column):
-            found[id(one)] = column, view
-            sliced.append(one)
-    sliced = slices.several(sliced)
-    if not sliced:
+    columns = {column.name: column for column in _columns(layout)}
+    every = [one for column in columns.values() for one in _sliced(test[column.name], column)]
+    found = slices.several(every)
+    if not found:
         return Evidence()
-    worst = slices.worst(sliced, losses, seed)
-    tables = {"slices": slices.table(sliced, losses)}
+    worst = slices.worst(found, losses, seed)
+    tables = {"slices": slice_tables.table(found, losses)}
     if isinstance(worst, Check):
         return Evidence(checks=[worst], tables=tables)
-    column, view = found[id(worst.sliced)]
-    check = worst.check(_before(worst, train[column.name], column, view))
-    figures = {"slices": slices.figure(worst.sliced, losses)} if worst.low > 0 else {}
+    then, rows = _before(worst, train, columns)
+    check = worst.check(_beside(worst, then, rows, others), _remedy(worst, then))
+    figures = {"slices": slice_tables.figure(worst.slices[0][0], losses)} if worst.low > 0 else {}
     return Evidence(checks=[check], tables=tables, figures=figures)
 
 
 def _columns(layout: Layout) -> list[Column]:
     """What is read, and what stands beside it, of known modalities; no names of files."""
     read = {column.name for column in tasks.load(layout.task).inputs(layout)}
-    names = {layout.named_by(column.name) for column in layout.columns}
+    names = {layout.named_by(c.name) for c in layout.columns if c.arrow_type == "binary"}
     return [
         column
         for column in layout.columns
@@ -79,7 +86,7 @@ def _columns(layout: Layout) -> list[Column]:
     ]
 
 
-def _sliced(values: pa.ChunkedArray, column: Column) -> list[tuple[str, Sliced]]:
+def _sliced(values: pa.ChunkedArray, column: Column) -> list[Sliced]:
     modality = modalities.load(column.modality)
     rows = contents.looked_at(len(values), MOST.get(modality.HOLDS, len(values)))
     seen = contents.seen(values, column, rows)
@@ -91,15 +98,41 @@ def _sliced(values: pa.ChunkedArray, column: Column) -> list[tuple[str, Sliced]]
         cut = Cut.of(those, label, said, column.name if those.is_null().equals(none) else label)
         codes = np.full(len(values), -1)
         codes[rows] = cut.codes(those)
-        found.append((view, Sliced(cut, codes, len(rows))))
+        found.append(Sliced(column.name, view, cut, codes, len(rows)))
     return found
 
 
-def _before(worst: Worst, values: pa.ChunkedArray, column: Column, view: str) -> str:
-    """How often training rows are in the slice, beside test rows."""
-    most = MOST_PAST.get(modalities.load(column.modality).HOLDS, len(values))
-    rows = contents.looked_at(len(values), most)
-    then = worst.sliced.cut.codes(contents.seen(values, column, rows)[view])
-    past = float(np.mean(then == worst.code))
-    now = float(np.sum(worst.sliced.codes == worst.code)) / worst.sliced.looked_at
-    return f" Of {len(rows)} training rows {past:.1%} are such, of the test rows {now:.1%}."
+def _before(worst: Worst, train: pa.Table, columns: dict[str, Column]) -> tuple[float, int]:
+    """The share of training rows that are in the worst slice, and of how many rows it is."""
+    kinds = [modalities.load(columns[one.column].modality).HOLDS for one, _ in worst.slices]
+    most = min(MOST_PAST.get(kind, train.num_rows) for kind in kinds)
+    rows = contents.looked_at(train.num_rows, most)
+    then = np.ones(len(rows), dtype=np.bool_)
+    for one, code in worst.slices:
+        seen = contents.seen(train[one.column], columns[one.column], rows)
+        then &= one.cut.codes(seen[one.view]) == code
+    return float(then.mean()), len(rows)
+
+
+def _beside(
+    worst: Worst, then: float, num_rows: int, others: dict[str, NDArray[np.floating]]
+) -> str:
+    """How often training met such rows, and whether the best simpler model finds them hard too."""
+    said = f"Of {num_rows} training rows {then:.1%} are such, of the test rows {worst.share:.1%}."
+    if not others:
+        return said
+    name = min(others, key=lambda name: float(others[name].mean(dtype=np.float64)))
+    rise = worst.rise_of(others[name])
+    if not np.isfinite(rise):
+        return said
+    return f"{said} The loss of {name.replace('_', ' ')} is {rise:+.0%} there."
+
+
+def _remedy(worst: Worst, then: float) -> str:
+    """More rows, where training has met few such ones."""
+    if then < RARE * worst.share:
+        return "bring more training rows of this slice: they are rarer there than in the test"
+    return (
+        "training has met such rows too: look at their labels, bring what tells them apart, or"
+        " treat their predictions with care"
+    )

@@ -23,22 +23,27 @@ def png(grey):
     return file.getvalue()
 
 
-def weak(table, losses, *columns, train=None, **said):
-    return sliced.weak(
-        table if train is None else train, table, layout(*columns, **said), losses, 0
-    )
+def weak(table, losses, *columns, train=None, others=None, **said):
+    train = table if train is None else train
+    return sliced.weak(train, table, layout(*columns, **said), losses, others or {}, 0)
 
 
 def test_a_dark_part_of_the_photos_is_named_and_how_often_training_saw_it():
-    greys = np.arange(600) * 250 // 600
+    greys = np.arange(1000) * 250 // 1000
     photos = pa.table({"photo": [png(grey) for grey in greys]})
     train = pa.table({"photo": [png(200)] * 90 + [png(10)] * 10})
-    losses = np.where(greys < 50, 2.0, 1.0) + np.arange(600) % 7 / 100
-    found = weak(photos, losses, column("photo", "image", "binary"), train=train)
+    losses = np.where(greys < 50, 2.0, 1.0) + np.arange(1000) % 7 / 100
+    others = {"trivial": np.full(1000, 9.0), "linear_model": losses**2}
+    photo = column("photo", "image", "binary")
+    found = weak(photos, losses, photo, train=train, others=others)
     (check,) = found.checks
     assert check.subject == "photo brightness 0 to 0.192 (darkest fifth)"
     assert check.value == pytest.approx(2 / 1.2 - 1, abs=0.12)
     assert "Of 100 training rows 10.0% are such, of the test rows 20.0%." in check.why
+    assert "The loss of linear model is +1" in check.why
+    assert "training has met such rows too" in check.remedy
+    rarer = weak(photos, losses, photo, train=pa.table({"photo": [png(200)] * 100}))
+    assert rarer.checks[0].remedy.startswith("bring more training rows")
     figure = found.figures["slices"]
     assert figure.title == "Loss by photo brightness"
     assert len(figure.series[0].y) == 5
@@ -115,8 +120,8 @@ def test_metadata_and_groups_make_slices_too():
 
 
 def test_the_text_that_a_task_reads_makes_slices_though_it_is_the_target():
-    table = pa.table({"t": ["word " * (1 + i % 100) for i in range(600)]})
-    losses = np.where(np.arange(600) % 100 < 20, 2.0, 1.0)
+    table = pa.table({"t": ["word " * (1 + i % 100) for i in range(1000)]})
+    losses = np.where(np.arange(1000) % 100 < 20, 2.0, 1.0)
     read = column("t", "text", role="target")
     found = weak(table, losses, read, target="t", task="next_token")
     assert found.checks[0].subject == "t characters 5 to 100 (shortest fifth)"

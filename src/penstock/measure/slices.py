@@ -9,21 +9,20 @@ Where each view cuts the rows, losses -> Slices
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.evidence import Check, Figure, Series, Table
+from penstock.evidence import Check
 from penstock.measure.bins import Cut
 from penstock.measure.intervals import Z95
 
 MIN_ROWS = 50
 """Fewer rows in a slice say `insufficient` (house choice)."""
-MOST_SHOWN = 25
-"""Slices in the table (house choice: what fits on a page)."""
+ERROR = 0.05
+"""Chance that a slice is narrowed down for nothing (house choice)."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class Sliced:
 
     Attributes
     ----------
+    column, view : str
+        Whose values they are.
     cut : Cut
         How it makes slices.
     codes : int64[n]
@@ -40,9 +41,21 @@ class Sliced:
         Rows that were looked at.
     """
 
+    column: str
+    view: str
     cut: Cut
     codes: NDArray[np.int64]
     looked_at: int
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """Rows, mean loss and its interval of one slice."""
+
+    rows: int
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -74,14 +87,37 @@ class Means:
             wide = Z95 * np.sqrt(squares / some / rows)
         return cls(rows, mean, mean - wide, mean + wide)
 
+    def at(self, code: int) -> _Mean:
+        """Of one slice."""
+        ends = (float(each[code]) for each in (self.mean, self.low, self.high))
+        return _Mean(int(self.rows[code]), *ends)
+
+
+Slice = tuple[Sliced, int]
+"""A view and one of its codes."""
+
 
 @dataclass(frozen=True)
 class Worst:
-    """The slice that looks worst on one half of the rows, as the other half shows it."""
+    """The rows that look worst on one half of them, as the other half shows them.
 
-    sliced: Sliced
-    code: int
-    rows: int
+    Attributes
+    ----------
+    slices : list of (Sliced, int)
+        The slice, and another that narrows it down where that is shown.
+    held, inside : bool[n]
+        The half that did not choose, and its rows in the slice.
+    mean, overall : float
+        Mean loss of the latter and of the former.
+    rise, low, high : float
+        The one over the other, less 1, with its 95% interval.
+    """
+
+    slices: list[Slice]
+    held: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
+    mean: float
+    overall: float
     rise: float
     low: float
     high: float
@@ -89,10 +125,22 @@ class Worst:
     @property
     def said(self) -> str:
         """Its name."""
-        return self.sliced.cut.said(self.code)
+        return " and ".join(one.cut.said(code) for one, code in self.slices)
 
-    def check(self, beside: str) -> Check:
-        """The check ``weak_slice``; ``beside`` is a sentence more about these rows."""
+    @property
+    def share(self) -> float:
+        """Of the test rows that were looked at, how many it holds."""
+        every = np.all([one.codes == code for one, code in self.slices], axis=0)
+        return float(every.sum()) / min(one.looked_at for one, _ in self.slices)
+
+    def rise_of(self, losses: NDArray[np.floating]) -> float:
+        """The same rise of another model's losses; nan where these are nothing."""
+        overall = float(losses[self.held].mean(dtype=np.float64))
+        mean = float(losses[self.inside].mean(dtype=np.float64))
+        return mean / overall - 1 if overall > 0 else float("nan")
+
+    def check(self, beside: str, remedy: str) -> Check:
+        """The check ``weak_slice``; ``beside`` is what else is known of these rows."""
         return Check(
             name="weak_slice",
             stage="evaluate",
@@ -101,9 +149,10 @@ class Worst:
             low=self.low,
             high=self.high,
             burden="disprove",
-            why=f"Where {self.said}, the loss is {self.rise:+.0%} against all rows, measured on"
-            f" {self.rows} rows that did not choose it.{beside}",
-            remedy="bring more rows of this slice, or treat its predictions with care",
+            why=f"Where {self.said}, the loss is {self.mean:.4g}, {self.rise:+.0%} against"
+            f" {self.overall:.4g} of all rows, measured on {self.inside.sum()} rows that did not"
+            f" choose it. {beside}",
+            remedy=remedy,
         )
 
 
@@ -113,7 +162,8 @@ def several(found: Sequence[Sliced]) -> list[Sliced]:
 
 
 def worst(found: Sequence[Sliced], losses: NDArray[np.floating], seed: int) -> Worst | Check:
-    """The slice with the highest low end on half of the rows, measured on the other half.
+    """Of those above the mean, the slice with the highest low end on half of the rows, measured
+    on the other half.
 
     Parameters
     ----------
@@ -128,21 +178,61 @@ def worst(found: Sequence[Sliced], losses: NDArray[np.floating], seed: int) -> W
     overall = float(losses[~first].mean(dtype=np.float64)) if (~first).any() else 0.0
     if not 0 < overall < np.inf or not np.isfinite(losses).all():
         return _nothing(f"The mean loss is {overall:g}: there is none to compare slices by.")
-    best: tuple[float, Sliced, int, Means] | None = None
-    for one in found:
-        size = len(one.cut.names)
-        chosen, held = (Means.of(one.codes[part], losses[part], size) for part in (first, ~first))
-        enough = (chosen.rows >= MIN_ROWS) & (held.rows >= MIN_ROWS)
-        if not enough.any():
-            continue
-        code = int(np.where(enough, chosen.low, -np.inf).argmax())
-        if best is None or chosen.low[code] > best[0]:
-            best = float(chosen.low[code]), one, code, held
+    everywhere = np.ones(len(losses), dtype=np.bool_)
+    usual = float(losses[first].mean(dtype=np.float64))
+    best = max(
+        _tried(found, losses, everywhere, first),
+        key=lambda one: (one[0].mean > usual, one[0].low),
+        default=None,
+    )
     if best is None:
         return _nothing(f"No slice has {MIN_ROWS} test rows in each half.")
-    _, one, code, held = best
-    rise, low, high = (float(ends[code]) / overall - 1 for ends in (held.mean, held.low, held.high))
-    return Worst(one, code, int(held.rows[code]), rise, low, high)
+    chosen, held, one = best
+    parts, inside = [one], one[0].codes == one[1]
+    others = [other for other in found if other.column != one[0].column]
+    narrower = _narrower(_tried(others, losses, inside, first), chosen.mean)
+    if narrower is not None:
+        held, other = narrower
+        parts.append(other)
+        inside = inside & (other[0].codes == other[1])
+    rise, low, high = (end / overall - 1 for end in (held.mean, held.low, held.high))
+    return Worst(parts, ~first, inside & ~first, held.mean, overall, rise, low, high)
+
+
+Tried = tuple[_Mean, _Mean, Slice]
+"""A slice on the half that chooses, and on the other one."""
+
+
+def _tried(
+    found: Sequence[Sliced],
+    losses: NDArray[np.floating],
+    inside: NDArray[np.bool_],
+    first: NDArray[np.bool_],
+) -> Iterator[Tried]:
+    """Slices of some rows that have rows enough in both halves."""
+    chosen, held = inside & first, inside & ~first
+    for one in found:
+        size = len(one.cut.names)
+        halves = [Means.of(one.codes[part], losses[part], size) for part in (chosen, held)]
+        enough = np.minimum(halves[0].rows, halves[1].rows) >= MIN_ROWS
+        for code in np.flatnonzero(enough).tolist():
+            here, there = (half.at(code) for half in halves)
+            yield here, there, (one, code)
+
+
+def _narrower(tried: Iterator[Tried], mean: float) -> tuple[_Mean, Slice] | None:
+    """The slice within a slice that is worst, where its rows are shown to be worse than those of
+    the slice by the half that chooses, over all that were tried (Bonferroni)."""
+    from scipy.special import ndtri
+
+    every = list(tried)
+    width = float(ndtri(1 - ERROR / max(1, len(every)))) / Z95
+
+    def shown(one: Tried) -> float:
+        return one[0].mean - width * (one[0].mean - one[0].low)
+
+    best = max(every, key=shown, default=None)
+    return (best[1], best[2]) if best is not None and shown(best) > mean else None
 
 
 def _nothing(why: str) -> Check:
@@ -153,59 +243,4 @@ def _nothing(why: str) -> Check:
         burden="disprove",
         why=why,
         remedy="bring more test rows",
-    )
-
-
-def table(found: Sequence[Sliced], losses: NDArray[np.floating]) -> Table:
-    """Slices with their losses, those that are shown to be worst first."""
-    overall = float(losses.mean(dtype=np.float64))
-    records: dict[str, dict[str, Any]] = {}
-    for one in found:
-        means = Means.of(one.codes, losses, len(one.cut.names))
-        for code in np.flatnonzero(means.rows).tolist():
-            rows, mean = int(means.rows[code]), float(means.mean[code])
-            part = one.cut.names[code].removeprefix("= ")
-            record: dict[str, Any] = {"column": one.cut.whose(code), "slice": part, "rows": rows}
-            record |= {"loss": mean, "low": float(means.low[code]), "high": float(means.high[code])}
-            rise = f"{mean / overall - 1:+.0%}" if overall else ""
-            record["against all"] = rise if rows >= MIN_ROWS else "insufficient"
-            records.setdefault(one.cut.said(code), record)
-    ranked = sorted(
-        records.values(), key=lambda one: (one["against all"] == "insufficient", -one["low"])
-    )
-    few = sum(record["against all"] == "insufficient" for record in ranked)
-    note = (
-        f"The mean loss of all test rows is {overall:.4f}. Ordered by the low ends of the 95%"
-        f" intervals. Of {len(ranked)} slices the first look worst by chance too: the check"
-        " weak_slice measures one on rows that did not choose it."
-    )
-    note += f" {few} have fewer than {MIN_ROWS} rows." if few else ""
-    left = len(ranked) - MOST_SHOWN
-    note += f" The {left} at the end are not shown." if left > 0 else ""
-    return Table.of("Loss by slice", ranked[:MOST_SHOWN], note)
-
-
-def figure(one: Sliced, losses: NDArray[np.floating]) -> Figure:
-    """The loss in each slice of one view."""
-    means = Means.of(one.codes, losses, len(one.cut.names))
-    codes: list[int] = np.flatnonzero(means.rows >= MIN_ROWS).tolist()
-    if one.cut.edges is None:
-        codes.sort(key=lambda code: -means.mean[code])
-    return Figure(
-        title=f"Loss by {one.cut.label}",
-        x="",
-        y="mean loss",
-        series=[
-            Series(
-                name="mean loss",
-                x=[one.cut.names[code].removeprefix("= ") for code in codes],
-                y=[float(means.mean[code]) for code in codes],
-                low=[float(means.low[code]) for code in codes],
-                high=[float(means.high[code]) for code in codes],
-                style="bars",
-            )
-        ],
-        horizontal=True,
-        note=f"Of test rows; all of them: {losses.mean():.4f}. Intervals: 95%. Slices of"
-        f" {MIN_ROWS} rows or more.",
     )

@@ -96,7 +96,8 @@ def evaluate(
     figures |= task.figures(scores, target, layout)
     more = task.evidence(model, past, table, scores, target, seed)
     predictions = _predictions(model, scores, decided, target, losses)
-    more = sliced.weak(past, table, layout, losses, seed).joined(more)
+    theirs = {name: task.row_losses(other.scores, target) for name, other in others.items()}
+    more = sliced.weak(past, table, layout, losses, theirs, seed).joined(more)
     more = more.joined(
         exhibits.of_test_rows(model, table, predictions, scores, target, losses, show_rows)
     )

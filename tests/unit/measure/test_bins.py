@@ -28,7 +28,7 @@ def test_other_rows_fall_into_the_same_slices():
     assert cut.codes(pa.array([-7.0, 199.0, 199.5, 2000.0, None])).tolist() == [0, 0, 1, 4, 5]
 
 
-@pytest.mark.parametrize(("rows", "slices"), [(100, 2), (240, 2), (370, 3), (599, 4), (5000, 5)])
+@pytest.mark.parametrize(("rows", "slices"), [(100, 2), (280, 2), (420, 3), (699, 4), (5000, 5)])
 def test_few_rows_make_few_slices(rows, slices):
     cut = Cut.of(pa.array(np.arange(float(rows))), "x", Said())
     assert len(cut.names) - 1 == slices

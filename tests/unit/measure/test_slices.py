@@ -6,16 +6,12 @@ from penstock.evidence import Check
 from penstock.measure import slices
 from penstock.measure.bins import Cut, Said
 from penstock.measure.intervals import mean_interval
-from penstock.measure.slices import MIN_ROWS, MOST_SHOWN, Means, Sliced
+from penstock.measure.slices import MIN_ROWS, Means, Sliced
 
 
 def sliced(values, label="c", said=Said()):  # noqa: B008 - frozen
     cut = Cut.of(pa.array(values), label, said)
-    return Sliced(cut, cut.codes(pa.array(values)), len(values))
-
-
-def records(table):
-    return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    return Sliced(label, label, cut, cut.codes(pa.array(values)), len(values))
 
 
 def test_means_and_intervals_are_those_of_each_slice():
@@ -43,10 +39,11 @@ def test_the_weak_slice_is_named_and_measured_on_rows_that_did_not_choose_it():
     assert found.said.endswith(" (darkest fifth)")
     assert found.rise == pytest.approx(2 / losses.mean() - 1, abs=0.03)
     assert found.low < found.rise < found.high
-    assert 250 < found.rows < 350
-    check = found.check(" Beside.")
+    assert 250 < found.inside.sum() < 350
+    check = found.check("Beside.", "Do.")
     assert check.subject == found.said
     assert check.why.endswith("rows that did not choose it. Beside.")
+    assert check.remedy == "Do."
 
 
 def test_a_slice_that_is_high_by_luck_gives_way_to_one_that_is_shown():
@@ -59,6 +56,22 @@ def test_a_slice_that_is_high_by_luck_gives_way_to_one_that_is_shown():
     assert slices.worst([sliced(few, "f"), sliced(shown, "s")], losses, 0).said == "s = many"
 
 
+def test_a_slice_is_narrowed_down_by_another_column_where_that_is_shown():
+    rng = np.random.default_rng(3)
+    n = 8000
+    light, device = rng.random(n), rng.choice(["old", "new"], n)
+    others = [sliced(rng.random(n), f"x{i}") for i in range(10)]
+    views = [sliced(light, "light"), sliced(device, "device"), *others]
+    noise = rng.exponential(size=n)
+    both = slices.worst(views, noise + 3 * ((light > 0.8) & (device == "old")), 0)
+    assert both.said.startswith("light 0.8")
+    assert both.said.endswith(" (highest fifth) and device = old")
+    overall = 1 + 3 * 0.1
+    assert both.rise == pytest.approx(4 / overall - 1, abs=0.2)
+    alone = slices.worst(views, noise + 3 * (light > 0.8), 0)
+    assert alone.said.endswith(" (highest fifth)")
+
+
 def test_many_views_without_any_effect_seldom_look_weak():
     rng = np.random.default_rng(0)
     losses = rng.exponential(size=3000)
@@ -67,50 +80,6 @@ def test_many_views_without_any_effect_seldom_look_weak():
     assert sum(one.low > 0 for one in found) <= 4  # 2.5% of 40 is one
     naive = max(Means.of(v.codes, losses, 6).low[:5].max() for v in views)
     assert naive > losses.mean()  # the worst of all, on the rows that chose it, looks weak
-
-
-def test_the_table_says_what_is_shown_first_and_what_it_leaves_out():
-    n = 2000
-    losses = np.where(np.arange(n) % 2, 2.0, 1.0)
-    rare = np.where(np.arange(n) < 20, "few", "many")
-    views = [sliced(np.where(np.arange(n) % 2, "odd", "even"), "parity"), sliced(rare, "size")]
-    table = slices.table(views, losses)
-    first, *_, last = records(table)
-    assert (first["column"], first["slice"], first["rows"]) == ("parity", "odd", 1000)
-    assert (first["loss"], first["against all"]) == (2.0, "+33%")
-    assert (last["slice"], last["against all"]) == ("few", "insufficient")
-    assert "1 have fewer than 50 rows" in table.note
-
-
-def test_the_table_is_one_page_however_many_slices_there_are():
-    rng = np.random.default_rng(0)
-    views = [sliced(rng.random(1000), f"x{i}") for i in range(40)]
-    table = slices.table(views, rng.random(1000))
-    assert len(table.rows) == MOST_SHOWN
-    assert f"The {200 - MOST_SHOWN} at the end are not shown" in table.note
-    lows = [record["low"] for record in records(table)]
-    assert lows == sorted(lows, reverse=True)
-
-
-def test_missing_values_that_all_views_share_are_one_slice():
-    values = pa.array([None, 1.0, 2.0] * 100)
-    views = []
-    for view in ("brightness", "contrast"):
-        cut = Cut.of(values, f"photo {view}", Said(), "photo")
-        views.append(Sliced(cut, cut.codes(values), 300))
-    found = records(slices.table(views, np.arange(300.0)))
-    assert [r["column"] for r in found if r["slice"] == "(missing)"] == ["photo"]
-
-
-def test_the_figure_shows_bins_in_their_order_and_names_by_their_loss():
-    x = np.arange(1000.0)
-    losses = np.where(x < 200, 3.0, 1.0)
-    (series,) = slices.figure(sliced(x, "x"), losses).series
-    assert series.y == [3.0, 1.0, 1.0, 1.0, 1.0]
-    assert series.x[0] == "0 to 199 (lowest fifth)"
-    names = np.where(x % 2, "even", "odd")
-    (series,) = slices.figure(sliced(names, "n"), x % 2).series
-    assert (series.x, series.y) == (["even", "odd"], [1.0, 0.0])
 
 
 def test_views_that_make_one_slice_make_none():

@@ -1,0 +1,80 @@
+"""The loss in each slice of the test rows, for a person: a page of them, and one view as bars.
+
+Where each view cuts the rows, losses -> Table, Figure
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.evidence import Figure, Series, Table
+from penstock.measure.slices import MIN_ROWS, Means, Sliced
+
+MOST_SHOWN = 25
+"""Slices in the table (house choice: what fits on a page)."""
+
+
+def table(found: Sequence[Sliced], losses: NDArray[np.floating]) -> Table:
+    """Slices with their losses, those that are shown to be worst first."""
+    overall = float(losses.mean(dtype=np.float64))
+    records: dict[str, dict[str, Any]] = {}
+    for one in found:
+        means = Means.of(one.codes, losses, len(one.cut.names))
+        for code in np.flatnonzero(means.rows).tolist():
+            rows, mean = int(means.rows[code]), float(means.mean[code])
+            part = one.cut.names[code].removeprefix("= ")
+            record: dict[str, Any] = {"column": one.cut.whose(code), "slice": part, "rows": rows}
+            record |= {"loss": mean, "low": float(means.low[code]), "high": float(means.high[code])}
+            rise = f"{mean / overall - 1:+.0%}" if overall else ""
+            record["against all"] = rise if rows >= MIN_ROWS else "insufficient"
+            records.setdefault(one.cut.said(code), record)
+    ranked = sorted(
+        records.values(),
+        key=lambda one: (
+            one["against all"] == "insufficient",
+            one["loss"] <= overall,
+            -one["low"],
+        ),
+    )
+    few = sum(record["against all"] == "insufficient" for record in ranked)
+    note = (
+        f"The mean loss of all test rows is {overall:.4g}. Those above it stand first, ordered by"
+        f" the low ends of the 95% intervals. Of {len(ranked)} slices the first look worst by"
+        " chance too: the check weak_slice measures one on rows that did not choose it."
+    )
+    note += f" {few} have fewer than {MIN_ROWS} rows." if few else ""
+    left = len(ranked) - MOST_SHOWN
+    note += f" The {left} at the end are not shown." if left > 0 else ""
+    return Table.of("Loss by slice", ranked[:MOST_SHOWN], note)
+
+
+def figure(one: Sliced, losses: NDArray[np.floating]) -> Figure:
+    """The loss in each slice of one view."""
+    overall = float(losses.mean(dtype=np.float64))
+    means = Means.of(one.codes, losses, len(one.cut.names))
+    codes: list[int] = np.flatnonzero(means.rows >= MIN_ROWS).tolist()
+    if one.cut.edges is None:
+        codes.sort(key=lambda code: -means.mean[code])
+    return Figure(
+        title=f"Loss by {one.cut.label}",
+        x="",
+        y="mean loss",
+        series=[
+            Series(
+                name="mean loss",
+                x=[one.cut.names[code].removeprefix("= ") for code in codes],
+                y=[float(means.mean[code]) for code in codes],
+                low=[float(means.low[code]) for code in codes],
+                high=[float(means.high[code]) for code in codes],
+                style="bars",
+            )
+        ],
+        horizontal=True,
+        marks=[(overall, "all rows")],
+        note=f"Of test rows; of all: {overall:.4g}. Intervals: 95%. Slices of {MIN_ROWS} rows or"
+        " more.",
+    )
