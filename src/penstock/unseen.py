@@ -65,7 +65,7 @@ def unseen(bench: Stressed, train: pa.Table, columns: list[str], metric: str) ->
     if likely:
         tables["unseen"] = unseen_tables.shifts(likely, gap)
         figures["unseen"] = unseen_tables.figure(likely[:MAX_COLUMNS])
-    said = unseen_tables.notes(gap, found, likely, accounted)
+    said = unseen_tables.notes(gap, found, likely, accounted, views)
     if views:
         tables["unseen_views"] = unseen_tables.view_table(views, likely)
     records = _by_group(seen, bench, far[0], metric) if far else []

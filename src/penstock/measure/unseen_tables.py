@@ -18,7 +18,7 @@ from penstock.measure.intervals import Z95
 
 LEAST_LIKENESS = 0.1
 """A shift whose likeness is not shown to be larger explains nothing (house choice)."""
-MOST_GROUPS = 30
+MOST_GROUPS, MOST_APART = 30, 3
 Ends = tuple[float, float, float]
 Views = dict[str, pa.Array]
 
@@ -136,6 +136,25 @@ def views(column: str, seen: Views, unseen: Views) -> list[dict[str, Any]]:
     return records
 
 
+def apart(column: str, records: list[dict[str, Any]]) -> str:
+    """The views of a column that differ most, beyond chance, as a sentence; empty without any.
+
+    Examples
+    --------
+    >>> found = {"view": "loudness", "deviations": -1.5, "low": -1.8, "high": -1.2}
+    >>> apart("call", [{"column": "call", "training rows": -20.0, "test rows": -35.0, **found}])
+    'What differs most in call: loudness (-35 instead of -20, -1.50 deviations).'
+    """
+    here = [one for one in records if one["column"] == column and one["low"] * one["high"] > 0]
+    here.sort(key=lambda one: -abs(one["deviations"]))
+    told = [
+        f"{one['view']} ({one['test rows']:.4g} instead of {one['training rows']:.4g},"
+        f" {one['deviations']:+.2f} deviations)"
+        for one in here[:MOST_APART]
+    ]
+    return f"What differs most in {column}: {', '.join(told)}." if told else ""
+
+
 def view_table(records: list[dict[str, Any]], likely: list[Likely]) -> Table:
     """The views, the farthest first, each with the shift that moves it most the same way."""
     shown = []
@@ -232,9 +251,13 @@ def figure(likely: list[Likely]) -> Figure:
 
 
 def notes(
-    gap: Gap, found: dict[str, Departure], likely: list[Likely], accounted: dict[str, float]
+    gap: Gap,
+    found: dict[str, Departure],
+    likely: list[Likely],
+    accounted: dict[str, float],
+    records: list[dict[str, Any]],
 ) -> list[str]:
-    """What is behind the gap, in sentences."""
+    """What is behind the gap, in sentences; ``records`` are those of :func:`views`."""
     said = [gap.sentence()]
     for name, one in found.items():
         beyond = "" if one.shown else ": no more than chance"
@@ -246,7 +269,10 @@ def notes(
         here = [one for one in likely if one.column == name]
         best = max(here, key=lambda one: one.likeness[0])
         if not best.shown:
-            said.append(f"No shift of {name} that was tried goes the same way and costs something.")
+            said.append(
+                f"No shift of {name} that was tried goes the same way and costs something."
+                f" {apart(name, records)}".rstrip()
+            )
             continue
         part = share(best, gap)
         ends = f"{best.likeness[1]:.2f} to {best.likeness[2]:.2f}"
