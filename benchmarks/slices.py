@@ -1,8 +1,8 @@
 """How often a weak slice is named where there is none, and found where there is one.
 
-Losses are drawn, no model is trained: 20 columns of numbers and 10 of names, 188 slices, some
-5,000 pairs. Each set is judged by the stage's own check and the default gate; beside it, the slice
-that looks worst, by its interval on the very rows that chose it.
+Losses are drawn, no model is trained: 20 columns of numbers and 10 of names, 180 slices. Each
+set is judged by the stage's own check and the default gate; beside it, the slice that looks worst,
+by its interval on the very rows that chose it.
 
     python benchmarks/slices.py
     python benchmarks/slices.py --sets 2000 --seed 1

@@ -89,7 +89,7 @@ def _columns(layout: Layout) -> list[Column]:
 def _sliced(values: pa.ChunkedArray, column: Column) -> list[Sliced]:
     modality = modalities.load(column.modality)
     rows = contents.looked_at(len(values), MOST.get(modality.HOLDS, len(values)))
-    seen = contents.seen(values, column, rows)
+    seen = contents.views_of_rows(modality, values, rows)
     none = pc.is_null(values).take(pa.array(rows)).combine_chunks()
     found = []
     for view, those in seen.items():
@@ -104,12 +104,12 @@ def _sliced(values: pa.ChunkedArray, column: Column) -> list[Sliced]:
 
 def _before(worst: Worst, train: pa.Table, columns: dict[str, Column]) -> tuple[float, int]:
     """The share of training rows that are in the worst slice, and of how many rows it is."""
-    kinds = [modalities.load(columns[one.column].modality).HOLDS for one, _ in worst.slices]
-    most = min(MOST_PAST.get(kind, train.num_rows) for kind in kinds)
+    known = [modalities.load(columns[one.column].modality) for one, _ in worst.slices]
+    most = min(MOST_PAST.get(modality.HOLDS, train.num_rows) for modality in known)
     rows = contents.looked_at(train.num_rows, most)
     then = np.ones(len(rows), dtype=np.bool_)
-    for one, code in worst.slices:
-        seen = contents.seen(train[one.column], columns[one.column], rows)
+    for modality, (one, code) in zip(known, worst.slices, strict=True):
+        seen = contents.views_of_rows(modality, train[one.column], rows)
         then &= one.cut.codes(seen[one.view]) == code
     return float(then.mean()), len(rows)
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from penstock import contents, modalities, sliced
+from penstock import chunks, modalities, sliced
 from penstock.records import Column, Layout
 
 
@@ -135,6 +135,6 @@ def test_files_are_looked_at_a_few_at_a_time_and_not_all(monkeypatch):
     real = plug.views
     monkeypatch.setattr(plug, "views", lambda values: looks.append(len(values)) or real(values))
     found = weak(photos, np.ones(1000), column("photo", "image", "binary"))
-    assert max(looks) <= contents.FILES_AT_ONCE
+    assert max(looks) <= chunks.AT_ONCE
     assert sum(row[2] for row in found.tables["slices"].rows) == 300
     assert sum(looks) == 300 + 500
