@@ -67,8 +67,8 @@ def weak(
     tables = {"slices": slice_tables.table(found, losses)}
     if isinstance(worst, Check):
         return Evidence(checks=[worst], tables=tables)
-    then, rows = _before(worst, train, columns)
-    check = worst.check(_beside(worst, then, rows, others), _remedy(worst, then))
+    past = _before(worst, train, columns)
+    check = worst.check(_beside(worst, found, past, others), _remedy(worst, past[0]))
     figures = {"slices": slice_tables.figure(worst.slices[0][0], losses)} if worst.low > 0 else {}
     return Evidence(checks=[check], tables=tables, figures=figures)
 
@@ -115,17 +115,24 @@ def _before(worst: Worst, train: pa.Table, columns: dict[str, Column]) -> tuple[
 
 
 def _beside(
-    worst: Worst, then: float, num_rows: int, others: dict[str, NDArray[np.floating]]
+    worst: Worst,
+    found: list[Sliced],
+    past: tuple[float, int],
+    others: dict[str, NDArray[np.floating]],
 ) -> str:
-    """How often training met such rows, and whether the best simpler model finds them hard too."""
+    """What else tells these rows apart, how often training met such ones, and whether the best
+    simpler model finds them hard too."""
+    then, num_rows = past
     said = f"Of {num_rows} training rows {then:.1%} are such, of the test rows {worst.share:.1%}."
+    if same := slices.nearly_equal(worst, found):
+        said = f"Nearly the same rows: {' or '.join(same)}. {said}"
     if not others:
         return said
     name = min(others, key=lambda name: float(others[name].mean(dtype=np.float64)))
     rise = worst.rise_of(others[name])
     if not np.isfinite(rise):
         return said
-    return f"{said} The loss of {name.replace('_', ' ')} is {rise:+.0%} there."
+    return f"{said} The {name.replace('_', ' ')} baseline's loss is {rise:+.0%} there."
 
 
 def _remedy(worst: Worst, then: float) -> str:

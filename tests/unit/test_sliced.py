@@ -40,7 +40,7 @@ def test_a_dark_part_of_the_photos_is_named_and_how_often_training_saw_it():
     assert check.subject == "photo brightness 0 to 0.192 (darkest fifth)"
     assert check.value == pytest.approx(2 / 1.2 - 1, abs=0.12)
     assert "Of 100 training rows 10.0% are such, of the test rows 20.0%." in check.why
-    assert "The loss of linear model is +1" in check.why
+    assert "The linear model baseline's loss is +1" in check.why
     assert "training has met such rows too" in check.remedy
     rarer = weak(photos, losses, photo, train=pa.table({"photo": [png(200)] * 100}))
     assert rarer.checks[0].remedy.startswith("bring more training rows")

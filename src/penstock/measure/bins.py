@@ -27,6 +27,8 @@ MAX_LEVELS = 24
 """Most names of a view, the most frequent ones (house choice: a day has its hours)."""
 LONGEST_NAME = 60
 MISSING = "(missing)"
+LARGE = 1e9
+"""Numbers from which on, or as near to 0, powers of ten are written (house choice)."""
 SHARES = {0.5: "half", 0.33: "third", 0.25: "quarter", 0.2: "fifth"}
 
 
@@ -50,18 +52,25 @@ class Said:
     date: bool = False
 
     def number(self, value: float, digits: int = 3) -> str:
-        """One number; a whole one in full.
+        """One number, without its unit; a whole one in full.
 
         Examples
         --------
-        >>> Said(unit=" dB").number(-41.26), Said().number(12345.0), Said(date=True).number(0.5)
-        ('-41.3 dB', '12345', '1970-01-01 12:00')
+        >>> Said().number(-41.26), Said().number(2071.4), Said().number(12345.0)
+        ('-41.3', '2070', '12345')
+        >>> Said(date=True).number(0.5)
+        '1970-01-01 12:00'
         """
         if self.date:
             moment = str(np.datetime64(round(value * 86_400), "s"))
             return moment[:-9] if value == int(value) else moment[:-3].replace("T", " ")
-        whole = value == int(value) and abs(value) < 1e15
-        return (f"{value:.0f}" if whole else f"{value:.{digits}g}") + self.unit
+        if value == int(value) and abs(value) < LARGE:
+            return f"{value:.0f}"
+        if not 1 / LARGE < abs(value) < LARGE:
+            return f"{value:.{digits}g}"
+        return np.format_float_positional(
+            value, precision=digits, unique=False, fractional=False, trim="-"
+        )
 
 
 @dataclass(frozen=True)
@@ -157,7 +166,7 @@ def _spelled(ends: list[tuple[float, float]], said: Said) -> list[str]:
         if all(a != b for (a, b), (low, high) in zip(told, ends, strict=True) if low < high):
             break
     return [
-        f"= {a}" if low == high else f"{a} to {b}"
+        (f"= {a}" if low == high else f"{a} to {b}") + said.unit
         for (a, b), (low, high) in zip(told, ends, strict=True)
     ]
 

@@ -21,6 +21,10 @@ from penstock.measure.intervals import Z95
 
 MIN_ROWS = 50
 """Fewer rows in a slice say `insufficient` (house choice)."""
+HALVES = 0x51CE
+"""Drawn apart from whatever else the same seed draws, made-up rows included."""
+NEARLY, MOST_EQUAL = 0.75, 2
+"""Slices share so much of the rows that either holds; so many of them are named (house choice)."""
 ERROR = 0.05
 """Chance that a slice is narrowed down for nothing (house choice)."""
 
@@ -130,8 +134,13 @@ class Worst:
     @property
     def share(self) -> float:
         """Of the test rows that were looked at, how many it holds."""
-        every = np.all([one.codes == code for one, code in self.slices], axis=0)
-        return float(every.sum()) / min(one.looked_at for one, _ in self.slices)
+        return float(self.every.sum()) / min(one.looked_at for one, _ in self.slices)
+
+    @property
+    def every(self) -> NDArray[np.bool_]:
+        """Its rows in both halves, ``bool[n]``."""
+        found: NDArray[np.bool_] = np.all([s.codes == code for s, code in self.slices], axis=0)
+        return found
 
     def rise_of(self, losses: NDArray[np.floating]) -> float:
         """The same rise of another model's losses; nan where these are nothing."""
@@ -174,7 +183,7 @@ def worst(found: Sequence[Sliced], losses: NDArray[np.floating], seed: int) -> W
     seed : int
         Of the halves.
     """
-    first = np.random.default_rng(seed).random(len(losses)) < 0.5
+    first = np.random.default_rng([seed, HALVES]).random(len(losses)) < 0.5
     overall = float(losses[~first].mean(dtype=np.float64)) if (~first).any() else 0.0
     if not 0 < overall < np.inf or not np.isfinite(losses).all():
         return _nothing(f"The mean loss is {overall:g}: there is none to compare slices by.")
@@ -233,6 +242,25 @@ def _narrower(tried: Iterator[Tried], mean: float) -> tuple[_Mean, Slice] | None
 
     best = max(every, key=shown, default=None)
     return (best[1], best[2]) if best is not None and shown(best) > mean else None
+
+
+def nearly_equal(worst: Worst, found: Sequence[Sliced]) -> list[str]:
+    """Slices of other views that hold nearly the rows of the worst one, by their names: which of
+    them is the cause, rows alone do not tell."""
+    named = {id(one) for one, _ in worst.slices}
+    inside = worst.every
+    shares: list[tuple[float, str]] = []
+    for one in found:
+        if id(one) in named:
+            continue
+        size = len(one.cut.names)
+        there = np.bincount(one.codes[one.codes >= 0], minlength=size)
+        both = np.bincount(one.codes[inside & (one.codes >= 0)], minlength=size)
+        share = both / np.maximum(inside.sum() + there - both, 1)
+        code = int(share.argmax())
+        shares.append((float(share[code]), one.cut.said(code)))
+    equal = sorted((one for one in shares if one[0] >= NEARLY), reverse=True)
+    return [said for _, said in equal[:MOST_EQUAL]]
 
 
 def _nothing(why: str) -> Check:

@@ -70,7 +70,11 @@ def test_as_many_digits_are_said_as_tell_the_ends_apart():
 def test_units_and_dates():
     loud = pa.array(np.linspace(-60, -10, 1000))
     names = Cut.of(loud, "call loudness", Said("quietest", "loudest", " dB")).names
-    assert names[0] == "-60 dB to -50 dB (quietest fifth)"
+    assert names[0] == "-60 to -50 dB (quietest fifth)"
+    pitch = pa.array(np.linspace(300.5, 4100.5, 1000))
+    assert Cut.of(pitch, "pitch", Said(unit=" Hz")).names[3] == "2580 to 3340 Hz"
+    tiny = pa.array(np.linspace(1.5e-12, 9e-12, 1000))
+    assert Cut.of(tiny, "x", Said()).names[0] == "1.5e-12 to 2.99e-12 (lowest fifth)"
     days = pa.array(19_723 + np.arange(1000.0))
     names = Cut.of(days, "when", Said("earliest", "latest", date=True)).names
     assert names[0] == "2024-01-01 to 2024-07-18 (earliest fifth)"

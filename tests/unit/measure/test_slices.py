@@ -72,6 +72,17 @@ def test_a_slice_is_narrowed_down_by_another_column_where_that_is_shown():
     assert alone.said.endswith(" (highest fifth)")
 
 
+def test_other_slices_of_the_same_rows_are_named():
+    rng = np.random.default_rng(0)
+    light = rng.random(2000)
+    dark = light < 0.2
+    night = np.where(dark | (rng.random(2000) < 0.02), "night", "day")
+    views = [sliced(light, "light"), sliced(night, "when"), sliced(rng.random(2000), "x")]
+    found = slices.worst(views, rng.exponential(size=2000) + 5 * dark, 0)
+    assert found.said.startswith("light ")
+    assert slices.nearly_equal(found, views) == ["when = night"]
+
+
 def test_many_views_without_any_effect_seldom_look_weak():
     rng = np.random.default_rng(0)
     losses = rng.exponential(size=3000)
