@@ -46,7 +46,7 @@ def test_a_dark_part_of_the_photos_is_named_and_how_often_training_saw_it():
     assert rarer.checks[0].remedy.startswith("bring more training rows")
     figure = found.figures["slices"]
     assert figure.title == "Loss by photo brightness"
-    assert len(figure.series[0].y) == 5
+    assert len(figure.series[0].y) == 6
     told = {row[0] for row in found.tables["slices"].rows}
     assert told == {"photo brightness"}  # equal sizes, and no contrast: no slices
 

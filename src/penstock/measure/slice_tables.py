@@ -53,12 +53,15 @@ def table(found: Sequence[Sliced], losses: NDArray[np.floating]) -> Table:
 
 
 def figure(one: Sliced, losses: NDArray[np.floating]) -> Figure:
-    """The loss in each slice of one view."""
-    overall = float(losses.mean(dtype=np.float64))
+    """The loss in each slice of one view, and in all rows."""
     means = Means.of(one.codes, losses, len(one.cut.names))
     codes: list[int] = np.flatnonzero(means.rows >= MIN_ROWS).tolist()
     if one.cut.edges is None:
         codes.sort(key=lambda code: -means.mean[code])
+    every = Means.of(np.zeros(len(losses), dtype=np.int64), losses, 1)
+    bars = [(one.cut.names[code].removeprefix("= "), means, code) for code in codes]
+    bars.append(("all rows", every, 0))
+    least = min(0.0, float(losses.min()))
     return Figure(
         title=f"Loss by {one.cut.label}",
         x="",
@@ -66,15 +69,13 @@ def figure(one: Sliced, losses: NDArray[np.floating]) -> Figure:
         series=[
             Series(
                 name="mean loss",
-                x=[one.cut.names[code].removeprefix("= ") for code in codes],
-                y=[float(means.mean[code]) for code in codes],
-                low=[float(means.low[code]) for code in codes],
-                high=[float(means.high[code]) for code in codes],
+                x=[name for name, _, _ in bars],
+                y=[float(found.mean[code]) for _, found, code in bars],
+                low=[max(least, float(found.low[code])) for _, found, code in bars],
+                high=[float(found.high[code]) for _, found, code in bars],
                 style="bars",
             )
         ],
         horizontal=True,
-        marks=[(overall, "all rows")],
-        note=f"Of test rows; of all: {overall:.4g}. Intervals: 95%. Slices of {MIN_ROWS} rows or"
-        " more.",
+        note=f"Of test rows, with 95% intervals; slices of {MIN_ROWS} rows or more.",
     )

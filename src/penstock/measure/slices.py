@@ -198,7 +198,7 @@ def worst(found: Sequence[Sliced], losses: NDArray[np.floating], seed: int) -> W
         return _nothing(f"No slice has {MIN_ROWS} test rows in each half.")
     chosen, held, one = best
     parts, inside = [one], one[0].codes == one[1]
-    others = [other for other in found if other.column != one[0].column]
+    others = [other for other in found if other is not one[0]]
     narrower = _narrower(_tried(others, losses, inside, first), chosen.mean)
     if narrower is not None:
         held, other = narrower

@@ -53,8 +53,15 @@ def test_the_figure_shows_bins_in_their_order_and_names_by_their_loss():
     x = np.arange(1000.0)
     losses = np.where(x < 200, 3.0, 1.0)
     (series,) = slice_tables.figure(sliced(x, "x"), losses).series
-    assert series.y == [3.0, 1.0, 1.0, 1.0, 1.0]
+    assert series.y == [3.0, 1.0, 1.0, 1.0, 1.0, 1.4]
+    assert series.x[-1] == "all rows"
     assert series.x[0] == "0 to 199 (lowest fifth)"
     names = np.where(x % 2, "even", "odd")
     (series,) = slice_tables.figure(sliced(names, "n"), x % 2).series
-    assert (series.x, series.y) == (["even", "odd"], [1.0, 0.0])
+    assert (series.x, series.y) == (["even", "odd", "all rows"], [1.0, 0.0, 0.5])
+
+
+def test_no_interval_of_a_loss_reaches_below_nothing():
+    losses = np.where(np.arange(1000) == 7, 50.0, 0.0)
+    (series,) = slice_tables.figure(sliced(np.arange(1000.0), "x"), losses).series
+    assert min(series.low) == 0

@@ -56,7 +56,7 @@ def test_a_slice_that_is_high_by_luck_gives_way_to_one_that_is_shown():
     assert slices.worst([sliced(few, "f"), sliced(shown, "s")], losses, 0).said == "s = many"
 
 
-def test_a_slice_is_narrowed_down_by_another_column_where_that_is_shown():
+def test_a_slice_is_narrowed_down_by_another_view_where_that_is_shown():
     rng = np.random.default_rng(3)
     n = 8000
     light, device = rng.random(n), rng.choice(["old", "new"], n)
