@@ -21,6 +21,7 @@ MOST_SHOWN = 25
 def table(found: Sequence[Sliced], losses: NDArray[np.floating]) -> Table:
     """Slices with their losses, those that are shown to be worst first."""
     overall = float(losses.mean(dtype=np.float64))
+    least = min(0.0, float(losses.min()))
     records: dict[str, dict[str, Any]] = {}
     for one in found:
         means = Means.of(one.codes, losses, len(one.cut.names))
@@ -28,7 +29,8 @@ def table(found: Sequence[Sliced], losses: NDArray[np.floating]) -> Table:
             rows, mean = int(means.rows[code]), float(means.mean[code])
             part = one.cut.names[code].removeprefix("= ")
             record: dict[str, Any] = {"column": one.cut.whose(code), "slice": part, "rows": rows}
-            record |= {"loss": mean, "low": float(means.low[code]), "high": float(means.high[code])}
+            low, high = float(means.low[code]), float(means.high[code])
+            record |= {"loss": mean, "low": max(least, low), "high": high}
             rise = f"{mean / overall - 1:+.0%}" if overall else ""
             record["against all"] = rise if rows >= MIN_ROWS else "insufficient"
             records.setdefault(one.cut.said(code), record)

@@ -65,3 +65,5 @@ def test_no_interval_of_a_loss_reaches_below_nothing():
     losses = np.where(np.arange(1000) == 7, 50.0, 0.0)
     (series,) = slice_tables.figure(sliced(np.arange(1000.0), "x"), losses).series
     assert min(series.low) == 0
+    table = slice_tables.table([sliced(np.arange(1000.0), "x")], losses)
+    assert min(record["low"] for record in records(table)) == 0
