@@ -84,7 +84,7 @@ def line(
     where: Callable[[list[Sliced]], list[tuple[Sliced, int]]],
     times: float,
     args: argparse.Namespace,
-) -> tuple[float, float, float, float]:
+) -> list[float]:
     """Shares of sets: noted by the gate, above 0 at all, rightly named, and above 0 by all rows."""
     gate = Gates().weak_slice
     noted = above = named = naive = 0
@@ -103,7 +103,7 @@ def line(
         named += {(one.column, code) for one, code in worst.slices} == {
             (one.column, code) for one, code in truth
         }
-    return tuple(count / args.sets for count in (noted, above, named, naive))  # type: ignore[return-value]
+    return [count / args.sets for count in (noted, above, named, naive)]
 
 
 def worst_of_all(found: list[Sliced], losses: Floats) -> float:
