@@ -73,6 +73,8 @@ class Network(nn.Module):
         for name, arrays in (missing or {}).items():
             self.missing[str(list(encoders).index(name))] = _Kept(arrays)
         self.register_buffer("unread", torch.zeros(len(encoders), dtype=torch.bool))
+        self._silent: set[int] = set()
+        self.register_load_state_dict_post_hook(_settle)
         self.names = list(encoders)
         self.encoders = nn.ModuleList(encoders.values())
         self.shape = shape
@@ -92,6 +94,11 @@ class Network(nn.Module):
     def hide(self, column: str, for_good: bool = True) -> None:
         """Read a column no more, or again; it has to be one that can be missing."""
         self.unread[self.names.index(column)] = for_good
+        self.settle()
+
+    def settle(self) -> None:
+        """Learn from ``unread`` which columns are read: once, as asking a device is slow."""
+        self._silent = set(self.unread.nonzero()[:, 0].tolist())
 
     def encode(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor:
         """The encoded columns side by side, ``float32[batch, sum of the widths]``.
@@ -107,7 +114,7 @@ class Network(nn.Module):
         """One encoded column, ``float32[batch, its width]``."""
         number = self.names.index(name)
         encoder = self.encoders[number]
-        if self.unread[number]:
+        if number in self._silent:
             return self._missing(encoder, number).expand(len(next(iter(arrays.values()))), -1)
         if self.training and self.hidden_share > 0 and str(number) in self.missing:
             return self._now_and_then(encoder, arrays, number)
@@ -153,6 +160,10 @@ class Network(nn.Module):
     def forward(self, inputs: dict[str, dict[str, Tensor]]) -> Tensor:
         """Outputs of every member, ``float32[batch, members, num_outputs]``."""
         return self.outputs(self.embed(inputs))
+
+
+def _settle(network: Network, _: object) -> None:
+    network.settle()
 
 
 class _Kept(nn.Module):
