@@ -109,3 +109,13 @@ def test_exchanging_an_unread_column_moves_nothing():
     exchange = Exchange(network, some)
     moved = exchange.outputs_with("text", found, torch.arange(2))
     assert (moved == exchange.outputs()).all()
+
+
+def test_a_network_that_is_read_from_its_weights_hides_the_same():
+    network, again = made("text"), made("text")
+    assert not torch.equal(again.encode(inputs(3))[:, 1], torch.zeros(3))
+    network.hide("text")
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(again.encode(inputs(3))[:, 1], torch.zeros(3))
+    again.hide("text", for_good=False)
+    assert torch.equal(again.encode(inputs(3))[:, 1], torch.tensor([1.0, 2.0, 3.0]))
