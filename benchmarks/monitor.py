@@ -1,7 +1,7 @@
 """How often the monitor cries wolf, and what it catches: on the census data, by the champion there.
 
-    penstock train data/adult
-    python benchmarks/monitor.py data/adult --windows 1000 --rows 1000
+    penstock train data/adult-mitigated
+    python benchmarks/monitor.py data/adult-mitigated --windows 1000 --rows 1000
 
 Clean windows are drawn with replacement from the test fold, which nothing was fitted on. Each is
 given to the stage as a person would, twice: without labels, and with them. Rows are scored once;
