@@ -36,7 +36,9 @@ def looked_at(num_rows: int, most: int) -> NDArray[np.int64]:
     >>> looked_at(5, 3).tolist()
     [0, 2, 4]
     """
-    return np.unique(np.linspace(0, num_rows - 1, min(num_rows, most)).astype(np.int64))
+    if num_rows <= most:
+        return np.arange(num_rows)
+    return np.unique(np.linspace(0, num_rows - 1, most).astype(np.int64))
 
 
 def views(table: pa.Table, layout: Layout) -> dict[str, dict[str, pa.Array]]:

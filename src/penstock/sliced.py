@@ -22,11 +22,11 @@ from penstock.records import Column, Layout
 
 ROLES = ("feature", "metadata", "group", "time")
 """Columns that make slices, beside what is read."""
-MOST = {"bytes": 2_000, "text": 20_000}
+MOST = {"bytes": 2_000, "text": 10_000}
 """Test rows that are looked at where that takes time: files, texts (house choice, measured on one
-core: 1 s for small pictures and sounds, 70 s for photos of 9 million pixels; 4 s for texts of 300
+core: 1 s for small pictures and sounds, 70 s for photos of 9 million pixels; 2 s for texts of 300
 words). A slice has two hundred rows in each half then."""
-MOST_PAST = {"bytes": 500, "text": 5_000}
+MOST_PAST = {"bytes": 500, "text": 2_500}
 """Training rows in which the worst slice is looked for, there (house choice)."""
 
 RARE = 0.5

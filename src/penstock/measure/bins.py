@@ -9,6 +9,7 @@ values of a view -> :class:`Cut`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -138,25 +139,22 @@ class Cut:
 
 def _ranges(values: NDArray[np.float64], said: Said) -> tuple[NDArray[np.float64], list[str]]:
     """Inner bounds, and the names of the slices from the least to the largest value in each."""
-    distinct = np.unique(values)
-    if not len(distinct):
-        return distinct, []
-    if len(distinct) <= NUM_BINS:
-        edges = distinct[:-1]
-    else:
-        count = int(np.clip(len(values) // ROWS_A_BIN, 2, NUM_BINS))
-        places = np.arange(1, count) / count
-        edges = np.unique(np.quantile(values, places, method="inverted_cdf"))
-        edges = edges[edges < distinct[-1]]
-    first = np.searchsorted(distinct, edges, side="right")
-    ends = list(zip(distinct[np.append(0, first)], distinct[np.append(first, 0) - 1], strict=True))
-    names = _spelled(ends, said)
-    if len(distinct) > NUM_BINS:
-        for place, word in ((0, said.lowest), (-1, said.highest)):
-            low, high = ends[place]
-            share = float(np.mean((values >= low) & (values <= high)))
-            names[place] += f" ({word} {_share(share)})"
-    return edges, names
+    ordered, size = np.sort(values), len(values)
+    if not size:
+        return ordered, []
+    starts = np.flatnonzero(np.diff(ordered)) + 1  # of distinct values, but for the first
+    few = len(starts) < NUM_BINS
+    if not few:
+        count = int(np.clip(size // ROWS_A_BIN, 2, NUM_BINS))
+        bounds = ordered[np.ceil(np.arange(1, count) / count * size).astype(np.int64) - 1]
+        starts = np.unique(np.searchsorted(ordered, bounds, side="right"))
+        starts = starts[starts < size]
+    cuts = [0, *starts.tolist(), size]
+    names = _spelled([(ordered[start], ordered[stop - 1]) for start, stop in pairwise(cuts)], said)
+    if not few:
+        names[0] += f" ({said.lowest} {_share(cuts[1] / size)})"
+        names[-1] += f" ({said.highest} {_share(1 - cuts[-2] / size)})"
+    return ordered[starts - 1], names
 
 
 def _spelled(ends: list[tuple[float, float]], said: Said) -> list[str]:

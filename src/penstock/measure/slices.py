@@ -167,7 +167,7 @@ class Worst:
 
 def several(found: Sequence[Sliced]) -> list[Sliced]:
     """Those views that make more than one slice."""
-    return [one for one in found if len(np.unique(one.codes[one.codes >= 0])) > 1]
+    return [one for one in found if np.count_nonzero(np.bincount(one.codes + 1)[1:]) > 1]
 
 
 def worst(found: Sequence[Sliced], losses: NDArray[np.floating], seed: int) -> Worst | Check:
