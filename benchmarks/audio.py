@@ -45,6 +45,8 @@ def main() -> None:
             tasks["random"] = source, "digit", []
             tasks["speaker"] = source, "digit", unseen
         tasks["chirps"] = str(folder / "chirps/{kind}/{name}.*"), "kind", []
+        if asked.only not in ("", *tasks):
+            parser.error(f"--only: no task {asked.only!r}; there are {list(tasks)}")
         for name, (source, target, settings) in tasks.items():
             if asked.only in ("", name):
                 if name == "chirps":

@@ -57,6 +57,8 @@ def main() -> None:
         sources = {name: Path(asked.keep or place) / name for name in ("digits", *MADE_UP)}
         if asked.pictures:
             sources = {Path(asked.pictures).name: Path(asked.pictures).resolve(), **sources}
+        if asked.only not in ("", *sources):
+            parser.error(f"--only: no set {asked.only!r}; there are {list(sources)}")
         for name, source in sources.items():
             if asked.only in ("", name):
                 if name == "digits":

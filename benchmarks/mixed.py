@@ -55,8 +55,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", default=",".join(list(CASES)[1:]), help="cases beside the table")
     asked = parser.parse_args()
-    table = widened(pd.read_parquet(ADULT), asked.rows, np.random.default_rng(0))
     cases = ["table", *(name for name in asked.only.split(",") if name)]
+    if unknown := [name for name in cases if name not in CASES]:
+        parser.error(f"--only: no case {unknown}; there are {list(CASES)[1:]}")
+    table = widened(pd.read_parquet(ADULT), asked.rows, np.random.default_rng(0))
     found: dict[str, list[np.ndarray]] = {}
     print(
         f"{'case':12} {'AUC':>8} {'log-loss':>9} {'seconds':>8}   difference from the table alone"

@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--rows", type=int, default=3000)
-    parser.add_argument("--only", nargs="*", default=list(SETS))
+    parser.add_argument("--only", nargs="*", default=list(SETS), choices=list(SETS), metavar="SET")
     options = parser.parse_args()
     print(f"{'set':20} {'metric':10} {'loss':15} {'':9} {'warned':>7} {'unsure':>8} gain")
     for name in options.only:

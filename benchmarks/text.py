@@ -44,6 +44,8 @@ def main() -> None:
             MADE_UP[name](np.random.default_rng(number)).to_parquet(path)
         if asked.table:
             sources = {Path(asked.table).stem: Path(asked.table).resolve(), **sources}
+        if asked.only not in ("", *sources):
+            parser.error(f"--only: no task {asked.only!r}; there are {list(sources)}")
         for name, source in sources.items():
             if asked.only in ("", name):
                 run(name, source, Path(place) / "project")
