@@ -129,8 +129,12 @@ class Cut:
         return np.where(known, place, last).astype(np.int64)
 
     def said(self, code: int) -> str:
-        """A slice in words."""
+        """The name of a slice."""
         return f"{self.whose(code)} {self.names[code]}"
+
+    def clause(self, code: int) -> str:
+        """What holds of the rows of a slice."""
+        return f"{self.whose(code)} is {self.names[code].removeprefix('= ')}"
 
     def whose(self, code: int) -> str:
         """The label of a slice."""

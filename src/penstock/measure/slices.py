@@ -132,6 +132,11 @@ class Worst:
         return " and ".join(one.cut.said(code) for one, code in self.slices)
 
     @property
+    def clause(self) -> str:
+        """What holds of its rows."""
+        return " and ".join(one.cut.clause(code) for one, code in self.slices)
+
+    @property
     def share(self) -> float:
         """Of the test rows that were looked at, how many it holds."""
         return float(self.every.sum()) / min(one.looked_at for one, _ in self.slices)
@@ -158,7 +163,7 @@ class Worst:
             low=self.low,
             high=self.high,
             burden="disprove",
-            why=f"Where {self.said}, the loss is {self.mean:.4g}, {self.rise:+.0%} against"
+            why=f"Where {self.clause}, the loss is {self.mean:.4g}, {self.rise:+.0%} against"
             f" {self.overall:.4g} of all rows, measured on {self.inside.sum()} rows that did not"
             f" choose it. {beside}",
             remedy=remedy,

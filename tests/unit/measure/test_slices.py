@@ -42,6 +42,7 @@ def test_the_weak_slice_is_named_and_measured_on_rows_that_did_not_choose_it():
     assert 250 < found.inside.sum() < 350
     check = found.check("Beside.", "Do.")
     assert check.subject == found.said
+    assert check.why.startswith("Where photo brightness is 0.")
     assert check.why.endswith("rows that did not choose it. Beside.")
     assert check.remedy == "Do."
 
