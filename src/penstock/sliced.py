@@ -67,8 +67,9 @@ def weak(
     tables = {"slices": slice_tables.table(found, losses)}
     if isinstance(worst, Check):
         return Evidence(checks=[worst], tables=tables)
-    past = _before(worst, train, columns)
-    check = worst.check(_beside(worst, found, past, others), _remedy(worst, past[0]))
+    users = tasks.load(layout.task).USERS  # their training rows are examples of another kind
+    past = None if users else _before(worst, train, columns)
+    check = worst.check(_beside(worst, found, past, others), _remedy(worst, past))
     figures = {"slices": slice_tables.figure(worst.slices[0][0], losses)} if worst.low > 0 else {}
     return Evidence(checks=[check], tables=tables, figures=figures)
 
@@ -117,27 +118,31 @@ def _before(worst: Worst, train: pa.Table, columns: dict[str, Column]) -> tuple[
 def _beside(
     worst: Worst,
     found: list[Sliced],
-    past: tuple[float, int],
+    past: tuple[float, int] | None,
     others: dict[str, NDArray[np.floating]],
 ) -> str:
     """What else tells these rows apart, how often training met such ones, and whether the best
     simpler model finds them hard too."""
-    then, num_rows = past
-    said = f"Of {num_rows} training rows {then:.1%} are such, of the test rows {worst.share:.1%}."
+    said = []
     if same := slices.nearly_equal(worst, found):
-        said = f"Nearly the same rows: {' or '.join(same)}. {said}"
-    if not others:
-        return said
-    name = min(others, key=lambda name: float(others[name].mean(dtype=np.float64)))
-    rise = worst.rise_of(others[name])
-    if not np.isfinite(rise):
-        return said
-    return f"{said} The {name.replace('_', ' ')} baseline's loss is {rise:+.0%} there."
+        said.append(f"Nearly the same rows: {' or '.join(same)}.")
+    if past is not None:
+        then, num_rows = past
+        said.append(
+            f"Of {num_rows} training rows {then:.1%} are such, of the test rows {worst.share:.1%}."
+        )
+    means = {name: float(theirs.mean(dtype=np.float64)) for name, theirs in others.items()}
+    best = min(means, key=means.__getitem__, default="")
+    if best and np.isfinite(rise := worst.rise_of(others[best])):
+        said.append(f"The {best.replace('_', ' ')} baseline's loss is {rise:+.0%} there.")
+    return " ".join(said)
 
 
-def _remedy(worst: Worst, then: float) -> str:
+def _remedy(worst: Worst, past: tuple[float, int] | None) -> str:
     """More rows, where training has met few such ones."""
-    if then < RARE * worst.share:
+    if past is None:
+        return "bring more rows of this slice, or treat its predictions with care"
+    if past[0] < RARE * worst.share:
         return "bring more training rows of this slice: they are rarer there than in the test"
     return (
         "training has met such rows too: look at their labels, bring what tells them apart, or"

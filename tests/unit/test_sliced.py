@@ -138,3 +138,13 @@ def test_files_are_looked_at_a_few_at_a_time_and_not_all(monkeypatch):
     assert max(looks) <= chunks.AT_ONCE
     assert sum(row[2] for row in found.tables["slices"].rows) == 300
     assert sum(looks) == 300 + 500
+
+
+def test_examples_of_users_are_not_compared_with_training_rows():
+    table = pa.table({"history": ["|".join("abcdefgh"[: 1 + i % 8]) for i in range(1000)]})
+    losses = np.where(np.arange(1000) % 8 < 2, 2.0, 1.0)
+    past = column("history", "set")
+    (check,) = weak(table, losses, past, target="item", task="ranking").checks
+    assert check.subject.startswith("history members 1 to 2 (smallest")
+    assert check.why.endswith("did not choose it.")
+    assert "training" not in check.remedy

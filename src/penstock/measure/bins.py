@@ -28,8 +28,8 @@ MAX_LEVELS = 24
 """Most names of a view, the most frequent ones (house choice: a day has its hours)."""
 LONGEST_NAME = 60
 MISSING = "(missing)"
-LARGE = 1e9
-"""Numbers from which on, or as near to 0, powers of ten are written (house choice)."""
+SMALL, LARGE = 1e-4, 1e12
+"""Numbers below and from which on powers of ten are written (house choice)."""
 SHARES = {0.5: "half", 0.33: "third", 0.25: "quarter", 0.2: "fifth"}
 
 
@@ -67,7 +67,7 @@ class Said:
             return moment[:-9] if value == int(value) else moment[:-3].replace("T", " ")
         if value == int(value) and abs(value) < LARGE:
             return f"{value:.0f}"
-        if not 1 / LARGE < abs(value) < LARGE:
+        if not SMALL <= abs(value) < LARGE:
             return f"{value:.{digits}g}"
         return np.format_float_positional(
             value, precision=digits, unique=False, fractional=False, trim="-"

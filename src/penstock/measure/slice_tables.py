@@ -38,15 +38,15 @@ def table(found: Sequence[Sliced], losses: NDArray[np.floating]) -> Table:
         records.values(),
         key=lambda one: (
             one["against all"] == "insufficient",
-            one["loss"] <= overall,
-            -one["low"],
+            one["low"] <= overall,
+            -one["low"] if one["low"] > overall else -one["loss"],
         ),
     )
     few = sum(record["against all"] == "insufficient" for record in ranked)
     note = (
-        f"The mean loss of all test rows is {overall:.4g}. Those above it stand first, ordered by"
-        f" the low ends of the 95% intervals. Of {len(ranked)} slices the first look worst by"
-        " chance too: the check weak_slice measures one on rows that did not choose it."
+        f"The mean loss of all test rows is {overall:.4g}. Those whose 95% interval lies above"
+        f" it stand first, by its low end, then others by their loss. Of {len(ranked)} slices some"
+        " look weak by chance: the check weak_slice measures one on rows that did not choose it."
     )
     note += f" {few} have fewer than {MIN_ROWS} rows." if few else ""
     left = len(ranked) - MOST_SHOWN

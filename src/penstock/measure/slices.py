@@ -21,6 +21,8 @@ from penstock.measure.intervals import Z95
 
 MIN_ROWS = 50
 """Fewer rows in a slice say `insufficient` (house choice)."""
+MOST_SHARE = 2 / 3
+"""A slice of more rows is not the weak one: its loss is about that of all (house choice)."""
 HALVES = 0x51CE
 """Drawn apart from whatever else the same seed draws, made-up rows included."""
 NEARLY, MOST_EQUAL = 0.75, 2
@@ -165,7 +167,7 @@ class Worst:
             burden="disprove",
             why=f"Where {self.clause}, the loss is {self.mean:.4g}, {self.rise:+.0%} against"
             f" {self.overall:.4g} of all rows, measured on {self.inside.sum()} rows that did not"
-            f" choose it. {beside}",
+            f" choose it. {beside}".rstrip(),
             remedy=remedy,
         )
 
@@ -194,13 +196,14 @@ def worst(found: Sequence[Sliced], losses: NDArray[np.floating], seed: int) -> W
         return _nothing(f"The mean loss is {overall:g}: there is none to compare slices by.")
     everywhere = np.ones(len(losses), dtype=np.bool_)
     usual = float(losses[first].mean(dtype=np.float64))
-    best = max(
-        _tried(found, losses, everywhere, first),
-        key=lambda one: (one[0].mean > usual, one[0].low),
-        default=None,
-    )
+    tried = [
+        one
+        for one in _tried(found, losses, everywhere, first)
+        if one[0].rows + one[1].rows <= MOST_SHARE * one[2][0].looked_at
+    ]
+    best = max(tried, key=lambda one: (one[0].mean > usual, one[0].low), default=None)
     if best is None:
-        return _nothing(f"No slice has {MIN_ROWS} test rows in each half.")
+        return _nothing(f"No slice has {MIN_ROWS} test rows in each half, and not most of all.")
     chosen, held, one = best
     parts, inside = [one], one[0].codes == one[1]
     others = [other for other in found if other is not one[0]]

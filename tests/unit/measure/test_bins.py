@@ -73,6 +73,8 @@ def test_units_and_dates():
     assert names[0] == "-60 to -50 dB (quietest fifth)"
     pitch = pa.array(np.linspace(300.5, 4100.5, 1000))
     assert Cut.of(pitch, "pitch", Said(unit=" Hz")).names[3] == "2580 to 3340 Hz"
+    seconds = pa.array(np.linspace(1.0800001e9, 1.47e9, 1000) + 0.5)
+    assert Cut.of(seconds, "x", Said()).names[4] == "1390000000 to 1470000000 (highest fifth)"
     tiny = pa.array(np.linspace(1.5e-12, 9e-12, 1000))
     assert Cut.of(tiny, "x", Said()).names[0] == "1.5e-12 to 2.99e-12 (lowest fifth)"
     days = pa.array(19_723 + np.arange(1000.0))

@@ -32,11 +32,17 @@ def test_the_table_says_what_is_shown_first_and_what_it_leaves_out():
 def test_the_table_is_one_page_however_many_slices_there_are():
     rng = np.random.default_rng(0)
     views = [sliced(rng.random(1000), f"x{i}") for i in range(40)]
-    table = slice_tables.table(views, rng.random(1000))
+    losses = rng.random(1000) + (views[3].codes == 2)
+    table = slice_tables.table(views, losses)
     assert len(table.rows) == MOST_SHOWN
     assert f"The {200 - MOST_SHOWN} at the end are not shown" in table.note
-    lows = [record["low"] for record in records(table)]
-    assert lows == sorted(lows, reverse=True)
+    shown, others = [], []
+    for record in records(table):
+        (shown if record["low"] > losses.mean() else others).append(record)
+    assert records(table) == shown + others
+    for part, order in ((shown, "low"), (others, "loss")):
+        values = [record[order] for record in part]
+        assert values == sorted(values, reverse=True)
 
 
 def test_missing_values_that_all_views_share_are_one_slice():

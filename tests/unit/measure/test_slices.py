@@ -94,6 +94,14 @@ def test_many_views_without_any_effect_seldom_look_weak():
     assert naive > losses.mean()  # the worst of all, on the rows that chose it, looks weak
 
 
+def test_most_of_the_rows_are_no_weak_slice():
+    rng = np.random.default_rng(0)
+    most = np.where(rng.random(3000) < 0.01, "Greek", "Latin")
+    views = [sliced(most, "script"), sliced(rng.random(3000), "x")]
+    losses = rng.exponential(size=3000) ** 3
+    assert [slices.worst(views, losses, seed).said[0] for seed in range(10)] == ["x"] * 10
+
+
 def test_views_that_make_one_slice_make_none():
     assert slices.several([sliced(["u"] * 100), sliced([3.0] * 100)]) == []
     assert slices.several([sliced([None] * 50 + [3.0] * 50)])
