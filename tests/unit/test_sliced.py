@@ -146,5 +146,5 @@ def test_examples_of_users_are_not_compared_with_training_rows():
     past = column("history", "set")
     (check,) = weak(table, losses, past, target="item", task="ranking").checks
     assert check.subject.startswith("history members 1 to 2 (smallest")
-    assert check.why.endswith("did not choose it.")
+    assert check.why.endswith("on the other half of the test rows.")
     assert "training" not in check.remedy

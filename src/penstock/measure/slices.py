@@ -111,6 +111,8 @@ class Worst:
     ----------
     slices : list of (Sliced, int)
         The slice, and another that narrows it down where that is shown.
+    tried : int
+        Of how many slices that had rows enough the first one was chosen.
     held, inside : bool[n]
         The half that did not choose, and its rows in the slice.
     mean, overall : float
@@ -120,6 +122,7 @@ class Worst:
     """
 
     slices: list[Slice]
+    tried: int
     held: NDArray[np.bool_]
     inside: NDArray[np.bool_]
     mean: float
@@ -165,9 +168,9 @@ class Worst:
             low=self.low,
             high=self.high,
             burden="disprove",
-            why=f"Where {self.clause}, the loss is {self.mean:.4g}, {self.rise:+.0%} against"
-            f" {self.overall:.4g} of all rows, measured on {self.inside.sum()} rows that did not"
-            f" choose it. {beside}".rstrip(),
+            why=f"Where {self.clause}, the loss is {self.mean:.4g} on {self.inside.sum()} rows:"
+            f" {self.rise:+.0%} against {self.overall:.4g} of all rows. It looked worst of"
+            f" {self.tried} slices on the other half of the test rows. {beside}".rstrip(),
             remedy=remedy,
         )
 
@@ -213,7 +216,7 @@ def worst(found: Sequence[Sliced], losses: NDArray[np.floating], seed: int) -> W
         parts.append(other)
         inside = inside & (other[0].codes == other[1])
     rise, low, high = (end / overall - 1 for end in (held.mean, held.low, held.high))
-    return Worst(parts, ~first, inside & ~first, held.mean, overall, rise, low, high)
+    return Worst(parts, len(tried), ~first, inside & ~first, held.mean, overall, rise, low, high)
 
 
 Tried = tuple[_Mean, _Mean, Slice]

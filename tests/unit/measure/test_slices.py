@@ -43,7 +43,7 @@ def test_the_weak_slice_is_named_and_measured_on_rows_that_did_not_choose_it():
     check = found.check("Beside.", "Do.")
     assert check.subject == found.said
     assert check.why.startswith("Where photo brightness is 0.")
-    assert check.why.endswith("rows that did not choose it. Beside.")
+    assert check.why.endswith("worst of 8 slices on the other half of the test rows. Beside.")
     assert check.remedy == "Do."
 
 
