@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from penstock import tasks
+from penstock.chunks import taken
 from penstock.evidence import Check, Evidence
 from penstock.learning import losses
 from penstock.learning import trial as trials
@@ -212,15 +213,10 @@ def _picked(num_rows: int, most: int, seed: int) -> NDArray[np.int64]:
 
 
 def _read(rows: Rows, picked: NDArray[np.int64], layout: Layout, store: Store) -> pa.Table:
-    """These rows, without holding the others."""
+    """What is read of these rows."""
     inputs = [column.name for column in _task(layout).inputs(layout)]
     names = list(dict.fromkeys([*inputs, layout.target]))
-    parts, at = [], 0
-    for batch in store.batches(rows, columns=names):
-        here = picked[(picked >= at) & (picked < at + batch.num_rows)] - at
-        parts.append(batch.take(pa.array(here)))
-        at += batch.num_rows
-    return pa.Table.from_batches(parts)
+    return taken(store.table(rows, names), picked)
 
 
 def _contender(name: str, weighing: Weighing, picked: dict[str, Any]) -> trials.Contender:
