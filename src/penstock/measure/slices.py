@@ -206,7 +206,7 @@ def worst(found: Sequence[Sliced], losses: NDArray[np.floating], seed: int) -> W
     ]
     best = max(tried, key=lambda one: (one[0].mean > usual, one[0].low), default=None)
     if best is None:
-        return _nothing(f"No slice has {MIN_ROWS} test rows in each half, and not most of all.")
+        return _nothing(f"No slice of two thirds or less has {MIN_ROWS} test rows in each half.")
     chosen, held, one = best
     parts, inside = [one], one[0].codes == one[1]
     others = [other for other in found if other is not one[0]]

@@ -6,7 +6,7 @@ from penstock.evidence import Check
 from penstock.measure import slices
 from penstock.measure.bins import Cut, Said
 from penstock.measure.intervals import mean_interval
-from penstock.measure.slices import MIN_ROWS, Means, Sliced
+from penstock.measure.slices import Means, Sliced
 
 
 def sliced(values, label="c", said=Said()):  # noqa: B008 - frozen
@@ -112,7 +112,7 @@ def test_views_that_make_one_slice_make_none():
     [
         (np.zeros(200), "there is none to compare"),
         (np.where(np.arange(200) == 7, np.inf, 1.0), "there is none to compare"),
-        (np.ones(200), f"No slice has {MIN_ROWS}"),
+        (np.ones(200), "No slice of two thirds or less has 50"),
     ],
 )
 def test_nothing_to_measure_is_insufficient(losses, why):
