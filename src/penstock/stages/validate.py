@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock import contents, tasks, vocabulary
-from penstock.chunks import taken
+from penstock.chunks import digested, taken
 from penstock.evidence import Check, Evidence, Figure, Series, Table
 from penstock.measure import repeats
 from penstock.records import Layout, Rows, Snapshot
@@ -218,7 +218,8 @@ def _repeats(table: pa.Table, layout: Layout) -> list[Check]:
     read = "all features and " if names else ""
     if not table.num_rows:
         return []
-    whole = repeats.fingerprints(table.select(every))
+    known = pa.table({name: digested(table[name]) for name in every})  # each file is read once
+    whole = repeats.fingerprints(known)
     duplicated = repeats.repeated(whole)
     checks = [
         Check(
@@ -232,7 +233,7 @@ def _repeats(table: pa.Table, layout: Layout) -> list[Check]:
     ]
     if tasks.load(layout.task).TARGET != "classes":
         return checks
-    features = repeats.fingerprints(table.select(names))
+    features = repeats.fingerprints(known.select(names))
     conflicting = repeats.contradicting(features, whole)
     why = (
         f"{int(conflicting.sum())} of {len(conflicting)} rows have the features of another row"
